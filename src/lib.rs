@@ -4,9 +4,11 @@
 
 pub mod error;
 pub mod io;
+pub mod kernel;
 pub mod layer;
 pub mod network;
 pub mod neuron;
+pub mod plan;
 pub mod tensor;
 
 pub use error::{Error, Result};

@@ -1,0 +1,109 @@
+//! Convolution of bits, counts or reals to currents. Twin of `shaders/conv.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::bindings::{read, write};
+use super::sum::Sum;
+use super::{Bindings, Edge, Element, SlotInfo, Window, words_of};
+
+/// The geometry of a convolution; one axis is height 1.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Geometry {
+    /// Input.
+    pub input: Edge,
+    /// Input height and width.
+    pub in_size: [u32; 2],
+    /// Output height and width.
+    pub out_size: [u32; 2],
+    /// Kernel height and width.
+    pub kernel: [u32; 2],
+    /// Stride along height and width.
+    pub stride: [u32; 2],
+    /// Zeros before height and width.
+    pub pad: [u32; 2],
+    /// Dilation along height and width.
+    pub dilation: [u32; 2],
+    /// Groups.
+    pub groups: u32,
+    /// Output channels.
+    pub out_channels: u32,
+}
+
+/// Parameters: the geometry, and whether the output is a series.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Params {
+    /// The geometry.
+    pub geometry: Geometry,
+    /// Output, reals.
+    pub output: Edge,
+}
+
+/// Input, weights with biases behind, output.
+pub const SLOTS: &[SlotInfo] =
+    &[read("input", Element::Words), read("weights", Element::Real), write("output", Element::Real)];
+
+impl Geometry {
+    /// The weights' part of a slot, without the biases.
+    pub fn weight_count(&self) -> usize {
+        let taps = self.kernel[0] as usize * self.kernel[1] as usize;
+        taps * (self.input.channels / self.groups) as usize * self.out_channels as usize
+    }
+
+    /// The input cell under a tap at an output cell, or `None` in the padding.
+    #[inline]
+    pub fn source(&self, y: usize, x: usize, tap_y: usize, tap_x: usize) -> Option<usize> {
+        let at = |axis: usize, out: usize, tap: usize| {
+            (out * self.stride[axis] as usize + tap * self.dilation[axis] as usize)
+                .checked_sub(self.pad[axis] as usize)
+                .filter(|&i| i < self.in_size[axis] as usize)
+        };
+        Some(at(0, y, tap_y)? * self.in_size[1] as usize + at(1, x, tap_x)?)
+    }
+
+    /// The currents of all output channels at an output cell.
+    pub fn currents(&self, step: &[u32], weights: &[f32], (y, x): (usize, usize), out: &mut [f32], block: &mut [f32]) {
+        let groups = self.groups as usize;
+        let (inputs, outputs) = (self.input.channels as usize / groups, self.out_channels as usize / groups);
+        let (kernel_h, kernel_w) = (self.kernel[0] as usize, self.kernel[1] as usize);
+        let (rows, bias) = weights.split_at(self.weight_count());
+        let tap_rows = inputs * outputs;
+        for group in 0..groups {
+            let rows = &rows[group * kernel_h * kernel_w * tap_rows..];
+            let channels = group * outputs..(group + 1) * outputs;
+            let mut sum = Sum::new(&mut out[channels.clone()], &mut block[channels.clone()]);
+            for tap_y in 0..kernel_h {
+                for tap_x in 0..kernel_w {
+                    if let Some(cell) = self.source(y, x, tap_y, tap_x) {
+                        let tap = tap_y * kernel_w + tap_x;
+                        let cell = self.input.cell(step, cell);
+                        let rows = &rows[tap * tap_rows..(tap + 1) * tap_rows];
+                        sum.cell(&self.input, cell, group * inputs, inputs, tap * words_of(inputs), rows);
+                    }
+                }
+            }
+            sum.finish(if bias.is_empty() { bias } else { &bias[channels] });
+        }
+    }
+}
+
+/// The plain twin.
+pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
+    let g = &p.geometry;
+    let (input, weights) = (slots.words(0), slots.values::<f32>(1));
+    let output = slots.words_mut(2);
+    let channels = g.out_channels as usize;
+    let mut block = vec![0.0; channels];
+    let steps = if p.output.series == 1 { window.steps } else { 1 };
+    for t in 0..steps {
+        for sample in 0..window.batch {
+            let step = g.input.step(input, window, t, sample);
+            let out: &mut [f32] = bytemuck::cast_slice_mut(p.output.step_mut(output, window, t, sample));
+            for (cell, out) in out.chunks_exact_mut(channels).enumerate() {
+                let at = (cell / g.out_size[1] as usize, cell % g.out_size[1] as usize);
+                g.currents(step, weights, at, out, &mut block);
+            }
+        }
+    }
+}

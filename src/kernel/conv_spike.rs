@@ -1,0 +1,71 @@
+//! Convolution of bits or counts, and the neurons behind it, over all steps: the currents never reach memory.
+//! Spikes may be pooled (a bit is set where any in the window is). Twin of `shaders/conv_spike.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::bindings::{read, write};
+use super::conv::Geometry;
+use super::population::Memory;
+use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
+use crate::neuron::affine::State;
+
+/// Parameters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Params {
+    /// The convolution.
+    pub geometry: Geometry,
+    /// The neurons.
+    pub population: Population,
+    /// Height and width of the pooling window; 1 by 1: no pooling. They divide the population's.
+    pub pool: [u32; 2],
+    /// Output, pooled.
+    pub output: Edge,
+}
+
+/// Input, weights with biases behind, then those of every spiking kernel.
+pub const SLOTS: &[SlotInfo] = &[
+    read("input", Element::Words),
+    read("weights", Element::Real),
+    read("coefficients", Element::Coefficients),
+    write("state", Element::Real),
+    write("output", Element::Words),
+    write("tally", Element::Words),
+    write("spikes", Element::Words),
+    write("traces", Element::Real),
+];
+
+/// The plain twin.
+pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
+    let g = &p.geometry;
+    let (input, weights) = (slots.words(0), slots.values::<f32>(1));
+    let output = slots.words_mut(4);
+    let memory = &mut Memory::take(slots, 2);
+    let channels = g.out_channels as usize;
+    let (width, pool_h, pool_w) = (g.out_size[1] as usize, p.pool[0] as usize, p.pool[1] as usize);
+    let (mut currents, mut block) = (vec![0.0; channels], vec![0.0; channels]);
+    let mut states = vec![State::default(); channels];
+    let mut spikes = vec![0; p.population.output.cell_words()];
+    for sample in 0..window.batch {
+        for t in 0..window.steps {
+            p.output.step_mut(output, window, t, sample).fill(0);
+        }
+        for pooled in 0..p.output.cells as usize {
+            let (top, left) = (pooled / (width / pool_w) * pool_h, pooled % (width / pool_w) * pool_w);
+            for (y, x) in (0..pool_h * pool_w).map(|i| (top + i / pool_w, left + i % pool_w)) {
+                let cell = y * width + x;
+                p.population.start(memory, window, sample, cell, &mut states);
+                for t in 0..window.steps {
+                    let step = g.input.step(input, window, t, sample);
+                    g.currents(step, weights, (y, x), &mut currents, &mut block);
+                    spikes.fill(0);
+                    p.population.step(memory, window, (t, sample, cell), &currents, &mut states, &mut spikes);
+                    let out = p.output.step_mut(output, window, t, sample);
+                    let out = &mut out[pooled * spikes.len()..(pooled + 1) * spikes.len()];
+                    out.iter_mut().zip(&spikes).for_each(|(out, spikes)| *out |= spikes);
+                }
+                p.population.finish(memory, sample, cell, &states);
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Fully connected layer of bits, counts or reals to currents: a convolution whose kernel is the whole input.
+//! Twin of `shaders/linear.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::bindings::{read, write};
+use super::sum::Sum;
+use super::{Bindings, Edge, Element, SlotInfo, Window, words_of};
+
+/// Parameters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Params {
+    /// Input.
+    pub input: Edge,
+    /// Output: one cell of reals.
+    pub output: Edge,
+}
+
+/// Input, weights `[cell, channel in, out]` with biases behind, output.
+pub const SLOTS: &[SlotInfo] =
+    &[read("input", Element::Words), read("weights", Element::Real), write("output", Element::Real)];
+
+/// The currents of all outputs in a step.
+pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], block: &mut [f32]) {
+    let channels = input.channels as usize;
+    let rows = channels * out.len();
+    let (weights, bias) = weights.split_at(input.cells as usize * rows);
+    let mut sum = Sum::new(out, block);
+    for cell in 0..input.cells as usize {
+        let rows = &weights[cell * rows..(cell + 1) * rows];
+        sum.cell(input, input.cell(step, cell), 0, channels, cell * words_of(channels), rows);
+    }
+    sum.finish(bias);
+}
+
+/// The plain twin.
+pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
+    let (input, weights) = (slots.words(0), slots.values::<f32>(1));
+    let output = slots.words_mut(2);
+    let mut block = vec![0.0; p.output.channels as usize];
+    let steps = if p.output.series == 1 { window.steps } else { 1 };
+    for t in 0..steps {
+        for sample in 0..window.batch {
+            let step = p.input.step(input, window, t, sample);
+            let out = bytemuck::cast_slice_mut(p.output.step_mut(output, window, t, sample));
+            currents(&p.input, step, weights, out, &mut block);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Fully connected layer of bits or counts, and the neurons behind it, over all steps.
+//! Twin of `shaders/linear_spike.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::population::Memory;
+use super::{Bindings, Edge, Population, SlotInfo, Window, conv_spike, linear};
+use crate::neuron::affine::State;
+
+/// Parameters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Params {
+    /// Input.
+    pub input: Edge,
+    /// The neurons: one cell.
+    pub population: Population,
+}
+
+/// The slots of [`conv_spike`].
+pub const SLOTS: &[SlotInfo] = conv_spike::SLOTS;
+
+/// The plain twin.
+pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
+    let (input, weights) = (slots.words(0), slots.values::<f32>(1));
+    let output = slots.words_mut(4);
+    let memory = &mut Memory::take(slots, 2);
+    let outputs = p.population.output.channels as usize;
+    let (mut currents, mut block) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let mut states = vec![State::default(); outputs];
+    for sample in 0..window.batch {
+        p.population.start(memory, window, sample, 0, &mut states);
+        for t in 0..window.steps {
+            let step = p.input.step(input, window, t, sample);
+            linear::currents(&p.input, step, weights, &mut currents, &mut block);
+            let out = p.population.output.step_mut(output, window, t, sample);
+            out.fill(0);
+            p.population.step(memory, window, (t, sample, 0), &currents, &mut states, out);
+        }
+        p.population.finish(memory, sample, 0, &states);
+    }
+}

@@ -1,0 +1,140 @@
+//! The mathematics of one dispatch: parameters, slots, and the plain CPU twin of every kernel.
+//!
+//! A kernel is `x.rs` here, with its `Params` and its twin, and one shader `shaders/x.wgsl`, which reads like it.
+//! Twins are the reference: they keep the order contract, and every other machine must give the same bits.
+//!
+//! # The order contract
+//!
+//! The current of a neuron is one canonical sum ([`sum`]): taps in row-major order, then words of 32 input channels,
+//! then bit planes, then channels ascending; in blocks of 8 words; block sums added in ascending order; bias last.
+//! Adding zero changes nothing, so sums that skip silence and sums that do not are the same to the bit.
+//!
+//! # Layouts
+//!
+//! `[time, batch, cell, channel]` with cells in row-major order over height and width. Bits pack 32 channels into a
+//! word, lowest channel in the lowest bit; counts are bit planes, those of one word side by side. Potentials and
+//! states keep their few values of one neuron side by side.
+//!
+//! # How to add a kernel
+//!
+//! A file here with `Params`, `SLOTS` and `run`; a variant of [`Kernel`] and its line in each `match` below.
+
+mod bindings;
+mod edge;
+mod population;
+
+pub mod add;
+pub mod affine;
+pub mod conv;
+pub mod conv_spike;
+pub mod count;
+pub mod delay;
+pub mod delay_push;
+pub mod linear;
+pub mod linear_spike;
+pub mod membrane;
+pub mod meter;
+pub mod pool;
+pub mod readout;
+pub mod reorder;
+pub mod sum;
+
+pub use bindings::{Access, Bindings, Element, SlotInfo};
+pub use edge::{Edge, words_of};
+pub use meter::METER_WORDS;
+pub use population::{Population, TALLY_WORDS, TRACE_VALUES};
+
+/// The part of time and of the batch that a dispatch covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Samples.
+    pub batch: usize,
+    /// First step, as an index into buffers that hold a series.
+    pub start: usize,
+    /// Number of steps.
+    pub steps: usize,
+    /// Steps that the samples have seen before `start`: 0 means a fresh state.
+    pub clock: u64,
+}
+
+/// A kernel with its parameters: what a plan step does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs)] // each variant is the module of that name
+pub enum Kernel {
+    Add(add::Params),
+    Affine(affine::Params),
+    Conv(conv::Params),
+    ConvSpike(conv_spike::Params),
+    Count(count::Params),
+    Delay(delay::Params),
+    DelayPush(delay_push::Params),
+    Linear(linear::Params),
+    LinearSpike(linear_spike::Params),
+    Membrane(membrane::Params),
+    Meter(meter::Params),
+    Pool(pool::Params),
+    Readout(readout::Params),
+    Reorder(reorder::Params),
+}
+
+impl Kernel {
+    /// The name of the kernel: its module, its shader, its line in a profile.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kernel::Add(_) => "add",
+            Kernel::Affine(_) => "affine",
+            Kernel::Conv(_) => "conv",
+            Kernel::ConvSpike(_) => "conv_spike",
+            Kernel::Count(_) => "count",
+            Kernel::Delay(_) => "delay",
+            Kernel::DelayPush(_) => "delay_push",
+            Kernel::Linear(_) => "linear",
+            Kernel::LinearSpike(_) => "linear_spike",
+            Kernel::Membrane(_) => "membrane",
+            Kernel::Meter(_) => "meter",
+            Kernel::Pool(_) => "pool",
+            Kernel::Readout(_) => "readout",
+            Kernel::Reorder(_) => "reorder",
+        }
+    }
+
+    /// The slots in binding order.
+    pub fn slots(&self) -> &'static [SlotInfo] {
+        match self {
+            Kernel::Add(_) => add::SLOTS,
+            Kernel::Affine(_) => affine::SLOTS,
+            Kernel::Conv(_) => conv::SLOTS,
+            Kernel::ConvSpike(_) => conv_spike::SLOTS,
+            Kernel::Count(_) => count::SLOTS,
+            Kernel::Delay(_) => delay::SLOTS,
+            Kernel::DelayPush(_) => delay_push::SLOTS,
+            Kernel::Linear(_) => linear::SLOTS,
+            Kernel::LinearSpike(_) => linear_spike::SLOTS,
+            Kernel::Membrane(_) => membrane::SLOTS,
+            Kernel::Meter(_) => meter::SLOTS,
+            Kernel::Pool(_) => pool::SLOTS,
+            Kernel::Readout(_) => readout::SLOTS,
+            Kernel::Reorder(_) => reorder::SLOTS,
+        }
+    }
+
+    /// Runs the plain twin.
+    pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+        match self {
+            Kernel::Add(p) => add::run(p, window, slots),
+            Kernel::Affine(p) => affine::run(p, window, slots),
+            Kernel::Conv(p) => conv::run(p, window, slots),
+            Kernel::ConvSpike(p) => conv_spike::run(p, window, slots),
+            Kernel::Count(p) => count::run(p, window, slots),
+            Kernel::Delay(p) => delay::run(p, window, slots),
+            Kernel::DelayPush(p) => delay_push::run(p, window, slots),
+            Kernel::Linear(p) => linear::run(p, window, slots),
+            Kernel::LinearSpike(p) => linear_spike::run(p, window, slots),
+            Kernel::Membrane(p) => membrane::run(p, window, slots),
+            Kernel::Meter(p) => meter::run(p, window, slots),
+            Kernel::Pool(p) => pool::run(p, window, slots),
+            Kernel::Readout(p) => readout::run(p, window, slots),
+            Kernel::Reorder(p) => reorder::run(p, window, slots),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Max, average and sum pools of any edge. Twin of `shaders/pool.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::bindings::{read, write};
+use super::{Bindings, Edge, Element, SlotInfo, Window};
+
+/// Parameters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub struct Params {
+    /// Input.
+    pub input: Edge,
+    /// Output.
+    pub output: Edge,
+    /// Input height and width.
+    pub in_size: [u32; 2],
+    /// Output height and width.
+    pub out_size: [u32; 2],
+    /// Window height and width.
+    pub kernel: [u32; 2],
+    /// Stride along height and width.
+    pub stride: [u32; 2],
+    /// Padding before height and width.
+    pub pad: [u32; 2],
+    /// 1: the largest value; 0: the sum.
+    pub max: u32,
+    /// Factor on the sum: 1, or 1 over the window of an average.
+    pub factor: f32,
+}
+
+/// Input, output.
+pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("output", Element::Words)];
+
+/// The plain twin.
+pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
+    let input = slots.words(0);
+    let output = slots.words_mut(1);
+    let steps = if p.output.series == 1 { window.steps } else { 1 };
+    for t in 0..steps {
+        for sample in 0..window.batch {
+            let from = p.input.step(input, window, t, sample);
+            let to = p.output.step_mut(output, window, t, sample);
+            to.fill(0);
+            for (cell, to) in to.chunks_exact_mut(p.output.cell_words()).enumerate() {
+                let at = (cell / p.out_size[1] as usize, cell % p.out_size[1] as usize);
+                for channel in 0..p.output.channels as usize {
+                    p.output.set(to, channel, pooled(p, from, at, channel));
+                }
+            }
+        }
+    }
+}
+
+/// The window's values in row-major order, reduced.
+fn pooled(p: &Params, step: &[u32], (y, x): (usize, usize), channel: usize) -> f32 {
+    let start = if p.max == 1 { f32::NEG_INFINITY } else { 0.0 };
+    let at = |axis: usize, out: usize, tap: usize| {
+        (out * p.stride[axis] as usize + tap)
+            .checked_sub(p.pad[axis] as usize)
+            .filter(|&i| i < p.in_size[axis] as usize)
+    };
+    let mut value = start;
+    for tap_y in 0..p.kernel[0] as usize {
+        for tap_x in 0..p.kernel[1] as usize {
+            if let (Some(row), Some(column)) = (at(0, y, tap_y), at(1, x, tap_x)) {
+                let cell = p.input.cell(step, row * p.in_size[1] as usize + column);
+                let next = p.input.value(cell, channel);
+                value = if p.max == 1 { value.max(next) } else { value + next };
+            }
+        }
+    }
+    if p.max == 1 { value } else { value * p.factor }
+}

@@ -1,0 +1,292 @@
+//! How a network is computed, as data: steps over buffers, ready for any machine, and readable as text.
+//!
+//! A plan is made by `network::compile` for a request (steps, what is observed, batch or stream) and never changes.
+//! Buffers have sizes per sample; the batch is chosen when it runs. Steps outside a loop run over the whole window
+//! of time at once; those of a loop (recurrence) one step at a time, with state kept in between.
+//!
+//! ```text
+//! plan spiking_cnn  T=4  input 1x28x28 real, constant  weights 3.2 MiB  work 142.6 KiB a sample
+//!   0 conv          input, conv1 -> conv1.i                            once: its input is constant
+//!   1 membrane      conv1.i, lif1.c -> lif1.s                          max pool 2x2 fused
+//! ```
+
+mod memory;
+mod text;
+
+use crate::error::{Error, Result};
+use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES};
+use crate::network::Readout;
+
+/// What a plan is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Request {
+    /// Steps per sample.
+    pub steps: usize,
+    /// The input is one frame that holds for all steps.
+    pub constant_input: bool,
+    /// How the output is reduced over time.
+    pub readout: Readout,
+    /// One step per call, with state kept between calls.
+    pub streaming: bool,
+    /// Spikes and potentials of every spiking layer are kept.
+    pub record: bool,
+    /// Spikes and synaptic operations are counted.
+    pub meter: bool,
+    /// Bit planes of a neuron that may fire several times in a step.
+    pub count_planes: u32,
+    /// The most bytes that one sample may take.
+    pub memory_limit: usize,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Request {
+            steps: 1,
+            constant_input: true,
+            readout: Readout::Mean,
+            streaming: false,
+            record: false,
+            meter: true,
+            count_planes: 8,
+            memory_limit: 16 << 30,
+        }
+    }
+}
+
+/// A compiled network.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The network's name.
+    pub name: String,
+    /// What was asked for.
+    pub request: Request,
+    /// Memory that steps work on.
+    pub buffers: Vec<Buffer>,
+    /// Memory that never changes: weights, coefficients, tables.
+    pub constants: Vec<Constant>,
+    /// What is done, in order.
+    pub stages: Vec<Stage>,
+    /// The buffer that takes the input.
+    pub input: usize,
+    /// The buffer that holds the scores.
+    pub scores: usize,
+    /// Shape of the scores of one sample (of one step of it, for a trace or a stream).
+    pub score_shape: Vec<usize>,
+    /// The spiking layers, in order.
+    pub populations: Vec<PopulationInfo>,
+    /// The weighted layers, in order.
+    pub weighted: Vec<WeightedInfo>,
+    /// Words of each memory slot for one sample; buffers whose lives do not overlap share one.
+    pub slots: Vec<usize>,
+}
+
+/// A piece of working memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffer {
+    /// For people.
+    pub name: String,
+    /// What it holds, which gives its size.
+    pub holds: Holds,
+    /// The memory slot it lives in.
+    pub slot: usize,
+    /// Whether it lives as long as the plan runs (states, counters, outputs) rather than from first to last use.
+    pub permanent: bool,
+}
+
+/// What a buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Values on an edge.
+    Edge(Edge),
+    /// Potential and current of so many neurons.
+    State(usize),
+    /// Recorded values of so many neurons, in every step.
+    Traces(usize),
+    /// The last steps of an edge.
+    Ring(Edge, u32),
+    /// Counters of a spiking layer.
+    Tally,
+    /// Counters of a weighted layer.
+    Meter,
+    /// Scores: so many, once or in every step.
+    Scores(usize, bool),
+}
+
+impl Holds {
+    /// 32-bit words for `batch` samples of `steps` steps.
+    pub fn words(&self, steps: usize, batch: usize) -> usize {
+        batch * self.sample_words(steps)
+    }
+
+    fn sample_words(&self, steps: usize) -> usize {
+        match *self {
+            Holds::Edge(edge) => edge.step_words() * if edge.series == 1 { steps } else { 1 },
+            Holds::State(neurons) => 2 * neurons,
+            Holds::Traces(neurons) => TRACE_VALUES * neurons * steps,
+            Holds::Ring(edge, slots) => edge.step_words() * slots as usize,
+            Holds::Tally => TALLY_WORDS,
+            Holds::Meter => METER_WORDS,
+            Holds::Scores(scores, series) => scores * if series { steps } else { 1 },
+        }
+    }
+}
+
+/// A piece of memory that never changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    /// For people.
+    pub name: String,
+    /// The words; f32 as their bits.
+    pub words: Vec<u32>,
+}
+
+/// Something bound to a slot of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Nothing: the kernel does not use it.
+    Empty,
+    /// A buffer, by index.
+    Buffer(usize),
+    /// A constant, by index.
+    Constant(usize),
+}
+
+/// One dispatch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The layer it computes.
+    pub layer: String,
+    /// What is done.
+    pub kernel: Kernel,
+    /// With what, in binding order.
+    pub bind: Vec<Slot>,
+    /// Why it is done this way, for people.
+    pub note: String,
+}
+
+/// Steps that run over a whole window of time, or step by step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Over the whole window.
+    Window(Step),
+    /// All of them for one step of time, then for the next: a cycle of the network.
+    Loop(Vec<Step>),
+}
+
+/// Where the counters and recordings of a spiking layer are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PopulationInfo {
+    /// The layer.
+    pub layer: String,
+    /// Its shape, channels first.
+    pub shape: Vec<usize>,
+    /// Height times width, and channels, as they lie in memory.
+    pub layout: Edge,
+    /// The buffer of its counters.
+    pub tally: usize,
+    /// The buffer of its spikes before pooling, where they are recorded.
+    pub spikes: Option<usize>,
+    /// The buffer of its potentials, where they are recorded.
+    pub traces: Option<usize>,
+    /// Whether it fires; otherwise it is a read-out whose output is its potential.
+    pub fires: bool,
+    /// Whether there is a synaptic current.
+    pub has_current: bool,
+}
+
+/// Where the counters of a weighted layer are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightedInfo {
+    /// The layer.
+    pub layer: String,
+    /// The buffer of its counters, where they are asked for.
+    pub meter: Option<usize>,
+    /// Synaptic operations in one step if every input and weight were 1.
+    pub dense: u64,
+    /// Inputs in one step.
+    pub inputs: u64,
+    /// Steps that one count stands for: all of them where the input is constant, else 1.
+    pub repeats: u64,
+    /// Whether the input can only be spikes; otherwise the values decide whether an operation is a multiplication.
+    pub spikes: bool,
+    /// Weights that are zero, and weights.
+    pub zero_weights: (u64, u64),
+}
+
+impl Plan {
+    /// Every step, in order, loops unrolled once.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.stages.iter().flat_map(|stage| match stage {
+            Stage::Window(step) => std::slice::from_ref(step),
+            Stage::Loop(steps) => steps,
+        })
+    }
+
+    /// Steps of time that one window covers: all of them, or one in a stream.
+    pub fn window_steps(&self) -> usize {
+        if self.request.streaming { 1 } else { self.request.steps }
+    }
+
+    /// Bytes of working memory for one sample.
+    pub fn sample_bytes(&self) -> usize {
+        4 * self.slots.iter().sum::<usize>()
+    }
+
+    /// Bytes of weights, coefficients and tables.
+    pub fn constant_bytes(&self) -> usize {
+        4 * self.constants.iter().map(|c| c.words.len()).sum::<usize>()
+    }
+
+    /// Gives buffers their memory slots, and refuses what needs more than the request allows.
+    ///
+    /// # Errors
+    /// [`Error::Request`] with what was needed and what is allowed.
+    pub(crate) fn place(&mut self) -> Result<()> {
+        let steps = self.window_steps();
+        let needed = self.buffers.iter().try_fold(0u128, |sum, b| {
+            let words = b.holds.sample_words(1) as u128 * if b.holds.is_series() { steps as u128 } else { 1 };
+            Some(sum + 4 * words)
+        });
+        let limit = self.request.memory_limit;
+        // Without sharing: an upper bound that cannot overflow, so that what follows cannot either.
+        if needed.is_none_or(|bytes| bytes > limit as u128 * 16) {
+            return Err(self.too_large(needed.unwrap_or(u128::MAX)));
+        }
+        memory::place(self);
+        if self.sample_bytes() > limit {
+            return Err(self.too_large(self.sample_bytes() as u128));
+        }
+        Ok(())
+    }
+
+    fn too_large(&self, bytes: u128) -> Error {
+        Error::Request(format!(
+            "one sample of `{}` with {} steps needs {} of memory, {} are allowed: use fewer steps, or record less",
+            self.name,
+            self.request.steps,
+            text::bytes(bytes),
+            text::bytes(self.request.memory_limit as u128)
+        ))
+    }
+
+    /// The buffers a step touches, and whether it writes them.
+    pub(crate) fn touched(step: &Step) -> impl Iterator<Item = (usize, bool)> + '_ {
+        step.bind.iter().zip(step.kernel.slots()).filter_map(|(slot, info)| match slot {
+            Slot::Buffer(b) => Some((*b, info.access == Access::Write)),
+            _ => None,
+        })
+    }
+}
+
+impl Holds {
+    fn is_series(&self) -> bool {
+        match self {
+            Holds::Edge(edge) => edge.series == 1,
+            Holds::Traces(_) => true,
+            Holds::Scores(_, series) => *series,
+            _ => false,
+        }
+    }
+}
+
+pub use text::bytes as bytes_text;
