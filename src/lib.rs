@@ -9,8 +9,10 @@ pub mod layer;
 pub mod network;
 pub mod neuron;
 pub mod plan;
+pub mod run;
 pub mod tensor;
 
 pub use error::{Error, Result};
 pub use network::Network;
+pub use run::Session;
 pub use tensor::Tensor;

@@ -6,10 +6,15 @@
 
 mod builder;
 pub mod checkpoint;
+mod compile;
 pub mod file;
 mod graph;
+mod lower;
+mod schedule;
+mod simplify;
 
 pub use builder::Builder;
+pub use compile::compile;
 pub use graph::order;
 
 use serde::{Deserialize, Serialize};

@@ -22,7 +22,7 @@ pub mod affine;
 pub mod rules;
 
 mod models;
-mod param;
+pub(crate) mod param;
 
 pub use models::{CubaLi, CubaLif, If, Integrator, Li, Lif, ParametricLif, Threshold};
 pub use param::{Decay, Param};

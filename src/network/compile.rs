@@ -1,0 +1,47 @@
+//! A network becomes a plan: layers in order, each lowered to steps, with what can be fused fused.
+//!
+//! What happens to each layer is decided here and in `lower`; the arithmetic is in [`crate::kernel`].
+
+use super::lower::Lowering;
+use super::schedule::{Group, schedule};
+use super::simplify::Graph;
+use super::{InputKind, Network};
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Request};
+
+/// More steps than this are taken for a mistake.
+const MAX_STEPS: usize = 1 << 24;
+
+/// The plan of a network for a request.
+///
+/// # Errors
+/// A network that is not well formed or has no weights yet, a request without steps, more memory than is allowed.
+pub fn compile(network: &Network, request: &Request) -> Result<Plan> {
+    if request.steps == 0 || request.steps > MAX_STEPS {
+        return Err(Error::Request(format!("expected between 1 and {MAX_STEPS} steps, got {}", request.steps)));
+    }
+    network.check()?;
+    let graph = Graph::new(network)?;
+    let groups = schedule(&graph);
+    let mut lowering = Lowering::new(network, request, &graph, &groups);
+    for group in &groups {
+        match group {
+            Group::One(node) => lowering.node(*node)?,
+            Group::Cycle(nodes) => lowering.cycle(nodes)?,
+        }
+    }
+    let mut plan = lowering.finish()?;
+    plan.place()?;
+    Ok(plan)
+}
+
+impl InputKind {
+    /// Bit planes of the input's edge; 0: reals.
+    pub(super) fn planes(self) -> u32 {
+        match self {
+            InputKind::Real => 0,
+            InputKind::Counts => 8,
+            InputKind::Bits => 1,
+        }
+    }
+}

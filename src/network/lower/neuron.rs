@@ -1,0 +1,155 @@
+//! Populations: alone, or with the weighted layer before and the max pool behind them.
+
+use super::{Lowering, Value, canonical};
+use crate::error::{Error, Result};
+use crate::kernel::{self, Kernel, Population};
+use crate::layer::{Layer, PoolKind};
+use crate::neuron::Neuron;
+use crate::neuron::affine::{Coefficients, Core, flag};
+use crate::neuron::param::Grain;
+use crate::plan::{Holds, PopulationInfo, Slot};
+
+impl Lowering<'_> {
+    pub(super) fn neuron(&mut self, node: usize, neuron: &Neuron) -> Result<()> {
+        let graph = self.graph;
+        let source = graph.nodes[node].inputs[0];
+        let rules = self.network.rules_of(&neuron.rules);
+        let core = neuron.model.affine().bind(&rules, self.network.dt, &graph.nodes[node].shape);
+        let core = core.map_err(|e| Error::layer(&graph.nodes[node].name, e.to_string()))?;
+        if !self.fused[source] {
+            let value = self.value(source)?;
+            let (population, pool, output, slots) = self.population(node, &core, value.size, value.edge.channels);
+            let kernel = Kernel::Membrane(kernel::membrane::Params {
+                input: value.edge,
+                population,
+                width: value.size[1],
+                pool,
+                output: output.edge,
+            });
+            self.emit(node, kernel, [vec![Slot::Buffer(value.buffer)], slots].concat(), note(pool));
+            return Ok(());
+        }
+        match &graph.nodes[source].layer {
+            Layer::Conv(conv) => {
+                let (value, geometry, weights) = self.conv_parts(source, conv)?;
+                let (population, pool, output, slots) =
+                    self.population(node, &core, geometry.out_size, geometry.out_channels);
+                let params = kernel::conv_spike::Params { geometry, population, pool, output: output.edge };
+                let bind = [vec![Slot::Buffer(value.buffer), weights], slots].concat();
+                self.emit(node, Kernel::ConvSpike(params), bind, note(pool));
+            }
+            Layer::Linear(linear) => {
+                let (value, weights) = self.linear_parts(source, linear)?;
+                let (population, _, _, slots) = self.population(node, &core, [1, 1], linear.out_features as u32);
+                let params = kernel::linear_spike::Params { input: value.edge, population };
+                let bind = [vec![Slot::Buffer(value.buffer), weights], slots].concat();
+                self.emit(node, Kernel::LinearSpike(params), bind, "");
+            }
+            other => {
+                let message = format!("cannot be fused with a {} before it", other.kind());
+                return Err(Error::layer(&graph.nodes[node].name, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The population of a layer: parameters, pooling window, output, and its slots from the coefficients on.
+    fn population(
+        &mut self,
+        node: usize,
+        core: &Core,
+        size: [u32; 2],
+        channels: u32,
+    ) -> (Population, [u32; 2], Value, Vec<Slot>) {
+        let graph = self.graph;
+        let name = &graph.nodes[node].name;
+        let (pool_node, pool) = self.fused_pool(node, size);
+        let edge = self.edge(node, size, channels);
+        let neurons = (edge.cells * edge.channels) as usize;
+        let (grain, rows) = laid_out(core, &graph.nodes[node].shape, edge.cells as usize, channels as usize);
+        let rows: Vec<u32> = bytemuck::cast_slice::<Coefficients, u32>(&rows).to_vec();
+        let coefficients = self.constant(format!("{name}.c"), rows);
+        let keeps_state = self.request.streaming || self.cycle.is_some();
+        let population = Population {
+            flags: core.flags,
+            grain,
+            keeps_state: u32::from(keeps_state),
+            records: u32::from(self.request.record),
+            output: edge,
+        };
+        let state = if keeps_state {
+            Slot::Buffer(self.buffer(format!("{name}.state"), Holds::State(neurons), true))
+        } else {
+            Slot::Empty
+        };
+        let fires = core.flags & flag::FIRES != 0;
+        let tally = self.buffer(format!("{name}.n"), Holds::Tally, true);
+        let record = self.request.record;
+        let spikes = (record && fires).then(|| self.buffer(format!("{name}.spikes"), Holds::Edge(edge), true));
+        let traces = record.then(|| self.buffer(format!("{name}.traces"), Holds::Traces(neurons), true));
+        let output = self.output(node, [size[0] / pool[0], size[1] / pool[1]], channels);
+        if let Some(pool_node) = pool_node {
+            self.values[pool_node] = Some(output);
+            self.fused[pool_node] = true;
+        }
+        self.plan.populations.push(PopulationInfo {
+            layer: name.clone(),
+            shape: graph.nodes[node].shape.clone(),
+            layout: edge,
+            tally,
+            spikes,
+            traces,
+            fires,
+            has_current: core.flags & flag::CURRENT != 0,
+        });
+        let optional = |slot: Option<usize>| slot.map_or(Slot::Empty, Slot::Buffer);
+        let slots = vec![
+            coefficients,
+            state,
+            Slot::Buffer(output.buffer),
+            Slot::Buffer(tally),
+            optional(spikes),
+            optional(traces),
+        ];
+        (population, pool, output, slots)
+    }
+
+    /// The max pool that is computed with a population of single spikes, and its window; else 1 by 1.
+    fn fused_pool(&self, node: usize, size: [u32; 2]) -> (Option<usize>, [u32; 2]) {
+        let graph = self.graph;
+        if self.planes[node] != 1 || graph.uses(node) != 1 || graph.output == node {
+            return (None, [1, 1]);
+        }
+        let pool = graph.nodes.iter().enumerate().find_map(|(i, n)| match &n.layer {
+            Layer::Pool(pool) if n.inputs.contains(&node) && self.same_group(i, node) => Some((i, pool)),
+            _ => None,
+        });
+        let Some((i, pool)) = pool else { return (None, [1, 1]) };
+        let window = match pool.kernel[..] {
+            [width] => [1, width as u32],
+            _ => [pool.kernel[0] as u32, pool.kernel[1] as u32],
+        };
+        let whole = (0..2).all(|axis| size[axis].is_multiple_of(window[axis]));
+        let plain = pool.kernel == pool.stride && pool.padding.iter().all(|&p| p == 0);
+        let as_shaped = canonical(&graph.nodes[node].shape).0 == size;
+        if pool.kind == PoolKind::Max && whole && plain && as_shaped { (Some(i), window) } else { (None, [1, 1]) }
+    }
+}
+
+/// The coefficients in the order of memory: `[cell, channel]` where they vary by neuron.
+fn laid_out(core: &Core, shape: &[usize], cells: usize, channels: usize) -> (u32, Vec<Coefficients>) {
+    match core.grain {
+        Grain::Shared => (0, core.rows.clone()),
+        Grain::Channel if shape[0] == channels => (1, core.rows.clone()),
+        _ => {
+            // Per channel of a shape that was flattened, or per neuron: people's order is channels first.
+            let per_row = cells * channels / core.rows.len();
+            let row = |cell: usize, channel: usize| core.rows[(channel * cells + cell) / per_row];
+            (2, (0..cells * channels).map(|i| row(i / channels, i % channels)).collect())
+        }
+    }
+}
+
+fn note(pool: [u32; 2]) -> String {
+    if pool == [1, 1] { String::new() } else { format!("max pool {}x{} inside", pool[0], pool[1]) }
+}

@@ -1,0 +1,171 @@
+//! What was counted while a network ran, by NeuroBench's definitions: as if nothing were hoisted or skipped.
+//!
+//! Synaptic operations of a layer: every non-zero input counts once for every non-zero weight it drives. Where all
+//! inputs of a sample are 0, 1 or -1 they are accumulates, else multiply-accumulates. *Dense* is the same with every
+//! input and weight 1. What was really performed stands beside it.
+
+use crate::error::{Error, Result};
+use crate::kernel::METER_WORDS;
+use crate::plan::{Plan, PopulationInfo, WeightedInfo};
+
+/// Counts over any number of samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Samples counted.
+    pub samples: u64,
+    /// Steps counted, over all samples.
+    pub steps: u64,
+    /// Every population, in the order of the plan.
+    pub populations: Vec<PopulationMetrics>,
+    /// Every weighted layer, in the order of the plan.
+    pub weighted: Vec<WeightedMetrics>,
+}
+
+/// Counts of a population.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PopulationMetrics {
+    /// The layer.
+    pub layer: String,
+    /// Neurons.
+    pub neurons: u64,
+    /// Whether it fires.
+    pub fires: bool,
+    /// Spikes.
+    pub spikes: u64,
+    /// Neuron-steps with at least one spike.
+    pub active: u64,
+    /// Neuron-steps in which the potential changed.
+    pub updates: u64,
+}
+
+/// Counts of a weighted layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WeightedMetrics {
+    /// The layer.
+    pub layer: String,
+    /// Effective accumulates.
+    pub accumulates: u64,
+    /// Effective multiply-accumulates.
+    pub multiply_accumulates: u64,
+    /// Operations if every input and weight were 1.
+    pub dense: u64,
+    /// Operations that were performed.
+    pub performed: u64,
+    /// Inputs that were not zero.
+    pub active_inputs: u64,
+    /// Inputs.
+    pub inputs: u64,
+    /// Weights that are zero.
+    pub zero_weights: u64,
+    /// Weights.
+    pub weights: u64,
+}
+
+impl Metrics {
+    /// The counters of one window of one sample.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] where a neuron fired more often in a step than its bit planes hold.
+    pub(super) fn read<'a>(plan: &'a Plan, buffer: impl Fn(usize) -> &'a [u32]) -> Result<Metrics> {
+        let steps = plan.window_steps() as u64;
+        let populations = plan.populations.iter().map(|p| population(p, buffer(p.tally))).collect::<Result<_>>()?;
+        let weighted = plan.weighted.iter().filter_map(|w| w.meter.map(|m| weighted(w, buffer(m), steps))).collect();
+        Ok(Metrics { samples: 1, steps, populations, weighted })
+    }
+
+    /// Adds the counts of other samples of the same network.
+    pub fn add(&mut self, other: &Metrics) {
+        if self.populations.is_empty() && self.weighted.is_empty() {
+            let (samples, steps) = (self.samples, self.steps);
+            *self = other.clone();
+            self.samples += samples;
+            self.steps += steps;
+            return;
+        }
+        self.samples += other.samples;
+        self.steps += other.steps;
+        for (mine, theirs) in self.populations.iter_mut().zip(&other.populations) {
+            mine.spikes += theirs.spikes;
+            mine.active += theirs.active;
+            mine.updates += theirs.updates;
+        }
+        for (mine, theirs) in self.weighted.iter_mut().zip(&other.weighted) {
+            mine.accumulates += theirs.accumulates;
+            mine.multiply_accumulates += theirs.multiply_accumulates;
+            mine.dense += theirs.dense;
+            mine.performed += theirs.performed;
+            mine.active_inputs += theirs.active_inputs;
+            mine.inputs += theirs.inputs;
+        }
+    }
+
+    /// Spikes per neuron and step of a population.
+    pub fn firing_rate(&self, population: &PopulationMetrics) -> f64 {
+        ratio(population.spikes, population.neurons * self.steps)
+    }
+
+    /// Neuron-steps without a spike, of all there are, over every population that fires.
+    pub fn activation_sparsity(&self) -> f64 {
+        let firing = || self.populations.iter().filter(|p| p.fires);
+        1.0 - ratio(firing().map(|p| p.active).sum(), firing().map(|p| p.neurons * self.steps).sum())
+    }
+
+    /// Neuron-steps without a spike, of all there are, in a population.
+    pub fn sparsity(&self, population: &PopulationMetrics) -> f64 {
+        1.0 - ratio(population.active, population.neurons * self.steps)
+    }
+
+    /// Zero weights, of all there are.
+    pub fn connection_sparsity(&self) -> f64 {
+        ratio(self.weighted.iter().map(|w| w.zero_weights).sum(), self.weighted.iter().map(|w| w.weights).sum())
+    }
+
+    /// A total over weighted layers, per sample.
+    pub fn per_sample(&self, what: impl Fn(&WeightedMetrics) -> u64) -> f64 {
+        ratio(self.weighted.iter().map(what).sum(), self.samples)
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn population(info: &PopulationInfo, tally: &[u32]) -> Result<PopulationMetrics> {
+    let most = tally[3];
+    if info.fires && most > info.layout.largest() {
+        return Err(Error::layer(
+            &info.layer,
+            format!(
+                "a neuron fired {most} times in one step, {} bit planes hold {}",
+                info.layout.planes,
+                info.layout.largest()
+            ),
+        ));
+    }
+    Ok(PopulationMetrics {
+        layer: info.layer.clone(),
+        neurons: info.shape.iter().product::<usize>() as u64,
+        fires: info.fires,
+        spikes: u64::from(tally[0]),
+        active: u64::from(tally[1]),
+        updates: u64::from(tally[2]),
+    })
+}
+
+fn weighted(info: &WeightedInfo, counters: &[u32], steps: u64) -> WeightedMetrics {
+    debug_assert_eq!(counters.len(), METER_WORDS);
+    let long = |i: usize| u64::from(counters[2 * i]) | u64::from(counters[2 * i + 1]) << 32;
+    let (active, effective, performed) = (long(0) * info.repeats, long(1) * info.repeats, long(2));
+    let unit = info.spikes || counters[6] == 0;
+    WeightedMetrics {
+        layer: info.layer.clone(),
+        accumulates: if unit { effective } else { 0 },
+        multiply_accumulates: if unit { 0 } else { effective },
+        dense: info.dense * steps,
+        performed,
+        active_inputs: active,
+        inputs: info.inputs * steps,
+        zero_weights: info.zero_weights.0,
+        weights: info.zero_weights.1,
+    }
+}

@@ -1,0 +1,15 @@
+//! Where a plan runs.
+//!
+//! [`Session`] is the way in: it compiles a network for what it is given, keeps plans and memory, and hands out
+//! scores, measurements and recordings. [`cpu`] is the machine of plain twins.
+
+pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+mod metrics;
+mod record;
+mod session;
+
+pub use metrics::{Metrics, PopulationMetrics, WeightedMetrics};
+pub use record::Recording;
+pub use session::{Options, Output, Session};

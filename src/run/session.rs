@@ -1,0 +1,272 @@
+//! A network ready to run: batches of whole samples, or a stream of frames.
+
+use std::sync::{Arc, Mutex};
+
+use super::cpu::{self, SampleResult, Workspace};
+use super::metrics::Metrics;
+use super::record::Recording;
+use crate::error::{Error, Result};
+use crate::network::{InputKind, Network, Readout, compile};
+use crate::plan::{Plan, Request};
+use crate::tensor::{Tensor, shape_text};
+
+/// How a session runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// Steps per sample; `None`: as the network or the samples say.
+    pub steps: Option<usize>,
+    /// How the output is reduced over time; `None`: as the network says, else the mean.
+    pub readout: Option<Readout>,
+    /// Threads; `None`: one for each core.
+    pub threads: Option<usize>,
+    /// Spikes and potentials of every population are kept.
+    pub record: bool,
+    /// Synaptic operations are not counted.
+    pub no_meter: bool,
+    /// The most bytes that one sample may take; `None`: 16 GiB.
+    pub memory_limit: Option<usize>,
+}
+
+/// What a batch gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Scores `[batch, ...]`, or `[batch, time, ...]` for a trace.
+    pub scores: Tensor,
+    /// What was counted.
+    pub metrics: Metrics,
+    /// For each sample what every population did, where it was asked for.
+    pub recordings: Vec<Vec<Recording>>,
+}
+
+/// A network with its plans and memory.
+///
+/// ```
+/// use saltatory::{Network, Session, Tensor, neuron::Lif, run::Options};
+/// let mut network = Network::new([1, 8, 8])
+///     .conv2d(16, 3).padding(1).spiking(Lif::tau(2.0)).max_pool(2)
+///     .flatten().linear(10).steps(8)
+///     .build()?;
+/// network.init(7);
+/// let mut session = Session::new(network, Options::default())?;
+/// let images = Tensor::filled([32, 1, 8, 8], 0.5);
+/// let output = session.run(&images)?;
+/// assert_eq!(output.scores.shape(), [32, 10]);
+/// # Ok::<(), saltatory::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    network: Network,
+    options: Options,
+    threads: Option<rayon::ThreadPool>,
+    /// The plan last used for batches, and the memory made for it.
+    batch: Option<(Arc<Plan>, Mutex<Vec<Workspace>>)>,
+    stream: Option<(Plan, Workspace)>,
+}
+
+impl Session {
+    /// Checks the network; plans are made when the form of the input is known.
+    ///
+    /// # Errors
+    /// A network that is not well formed, steps that conflict, threads that cannot be had.
+    pub fn new(network: Network, options: Options) -> Result<Session> {
+        network.check()?;
+        if let (Some(fixed), Some(asked)) = (network.steps, options.steps)
+            && fixed != asked
+        {
+            return Err(Error::Request(format!(
+                "the network fixes {fixed} steps, {asked} were asked for: change `steps` in its file, or leave them out"
+            )));
+        }
+        let threads = match options.threads {
+            None => None,
+            Some(0) => return Err(Error::Request("expected at least one thread, got 0".into())),
+            Some(n) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+                Some(pool.map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))?)
+            }
+        };
+        Ok(Session { network, options, threads, batch: None, stream: None })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The read-out in use.
+    pub fn readout(&self) -> Readout {
+        self.options.readout.or(self.network.readout).unwrap_or(Readout::Mean)
+    }
+
+    /// The plan for static samples, or for sequences of `sequence` steps.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn plan(&mut self, sequence: Option<usize>) -> Result<Arc<Plan>> {
+        let request = self.request(sequence)?;
+        self.batch_plan(request)
+    }
+
+    /// Runs a batch of static samples `[batch, ...]`, each repeated over all steps, or of sequences
+    /// `[batch, time, ...]`; `...` is the network's input shape.
+    ///
+    /// # Errors
+    /// A batch whose shape does not fit or that is empty, values that are not finite or not of the input's kind,
+    /// steps that are not known or conflict, more memory than is allowed.
+    pub fn run(&mut self, batch: &Tensor) -> Result<Output> {
+        let input = self.network.input.shape.clone();
+        let (shape, axes) = (batch.shape(), input.len());
+        let sequence = match shape.len().checked_sub(axes) {
+            Some(1) if shape[1..] == input => None,
+            Some(2) if shape[2..] == input => Some(shape[1]),
+            _ => {
+                let expected = shape_text(&input);
+                return Err(Error::Request(format!(
+                    "expected a batch [samples, {expected}] or [samples, steps, {expected}], got {shape:?}"
+                )));
+            }
+        };
+        if batch.is_empty() {
+            return Err(Error::Request(format!("expected at least one sample and one step, got {shape:?}")));
+        }
+        let rows: Vec<&[f32]> = batch.data().chunks_exact(batch.len() / shape[0]).collect();
+        self.run_samples(&rows, sequence)
+    }
+
+    /// Runs samples that lie anywhere in memory: each `[...]`, or `[time, ...]` with `sequence` steps.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_samples(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Output> {
+        let expected = self.network.input.shape.iter().product::<usize>() * sequence.unwrap_or(1);
+        for (i, sample) in samples.iter().enumerate() {
+            if sample.len() != expected {
+                return Err(Error::Request(format!("sample {i}: expected {expected} values, got {}", sample.len())));
+            }
+            check_values(sample, self.network.input.kind).map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
+        }
+        let mut request = self.request(sequence)?;
+        loop {
+            let plan = self.batch_plan(request)?;
+            let Some((_, memory)) = &self.batch else { return Err(Error::Request("no plan".into())) };
+            let run = || cpu::run_batch(&plan, samples, memory);
+            match self.threads.as_ref().map_or_else(run, |threads| threads.install(run)) {
+                Ok(results) => return gather(&plan, results),
+                // A neuron fired more often than its bit planes hold: more planes give the same bits for all else.
+                Err(Error::Layer { .. }) if request.count_planes < 24 => request.count_planes += 8,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Runs one step of a stream on a frame of the network's input shape; state is kept for the next. Returns the
+    /// output of this step.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn step(&mut self, frame: &Tensor) -> Result<Output> {
+        if frame.shape() != self.network.input.shape {
+            let expected = shape_text(&self.network.input.shape);
+            return Err(Error::Request(format!("expected a frame of {expected}, got {:?}", frame.shape())));
+        }
+        check_values(frame.data(), self.network.input.kind).map_err(Error::Request)?;
+        if self.stream.is_none() {
+            // A stream cannot be run again with more planes: it has them from the start.
+            let request = Request { streaming: true, count_planes: 16, ..self.request_for(1, false) };
+            let plan = compile(&self.network, &request)?;
+            let workspace = Workspace::new(&plan);
+            self.stream = Some((plan, workspace));
+        }
+        let Some((plan, workspace)) = &mut self.stream else { return Err(Error::Request("no stream".into())) };
+        workspace.run(plan, frame.data());
+        let result = workspace.result(plan)?;
+        Ok(Output {
+            scores: Tensor::new(plan.score_shape.clone(), result.scores)?,
+            metrics: result.metrics,
+            recordings: vec![result.recording],
+        })
+    }
+
+    /// Forgets the state of the stream: the next [`Session::step`] is the first.
+    pub fn reset(&mut self) {
+        if let Some((_, workspace)) = &mut self.stream {
+            workspace.reset();
+        }
+    }
+
+    fn request(&self, sequence: Option<usize>) -> Result<Request> {
+        let fixed = self.options.steps.or(self.network.steps);
+        let steps = match (sequence, fixed) {
+            (Some(steps), Some(fixed)) if steps != fixed => {
+                return Err(Error::Request(format!(
+                    "the samples have {steps} steps, {fixed} are fixed: drop one of them"
+                )));
+            }
+            (Some(steps), _) | (None, Some(steps)) => steps,
+            (None, None) => {
+                return Err(Error::Request(
+                    "the samples have no time axis and the network fixes no steps: say how many (`--steps T`)".into(),
+                ));
+            }
+        };
+        Ok(self.request_for(steps, sequence.is_none()))
+    }
+
+    fn request_for(&self, steps: usize, constant_input: bool) -> Request {
+        Request {
+            steps,
+            constant_input,
+            readout: self.readout(),
+            record: self.options.record,
+            meter: !self.options.no_meter,
+            memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
+            ..Request::default()
+        }
+    }
+
+    fn batch_plan(&mut self, request: Request) -> Result<Arc<Plan>> {
+        if let Some((plan, _)) = &self.batch
+            && (plan.request == request
+                || plan.request == Request { count_planes: plan.request.count_planes, ..request })
+            && plan.request.count_planes >= request.count_planes
+        {
+            return Ok(plan.clone());
+        }
+        let plan = Arc::new(compile(&self.network, &request)?);
+        self.batch = Some((plan.clone(), Mutex::new(Vec::new())));
+        Ok(plan)
+    }
+}
+
+/// Whether every value can be an input of this kind.
+fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
+    let (fits, expected): (fn(f32) -> bool, _) = match kind {
+        InputKind::Real => (f32::is_finite, "finite numbers"),
+        InputKind::Counts => (|x| (0.0..=255.0).contains(&x) && x.fract() == 0.0, "whole numbers from 0 to 255"),
+        InputKind::Bits => (|x| x == 0.0 || x == 1.0, "0 or 1"),
+    };
+    match values.iter().position(|&x| !fits(x)) {
+        Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
+        None => Ok(()),
+    }
+}
+
+/// The results of a batch, together.
+fn gather(plan: &Plan, results: Vec<SampleResult>) -> Result<Output> {
+    let mut shape = vec![results.len()];
+    if plan.request.readout == Readout::Trace {
+        shape.push(plan.request.steps);
+    }
+    shape.extend(&plan.score_shape);
+    let mut metrics = Metrics::default();
+    let mut scores = Vec::with_capacity(shape.iter().product());
+    let mut recordings = Vec::new();
+    for result in results {
+        metrics.add(&result.metrics);
+        scores.extend(result.scores);
+        if plan.request.record {
+            recordings.push(result.recording);
+        }
+    }
+    Ok(Output { scores: Tensor::new(shape, scores)?, metrics, recordings })
+}
