@@ -216,7 +216,7 @@ impl Network {
         }
         if let Layer::Neuron(neuron) = &node.layer {
             let rules = self.rules_of(&neuron.rules);
-            neuron.model.affine().bind(&rules, self.dt, shape).map_err(|e| Error::layer(&node.name, e.to_string()))?;
+            neuron.affine().bind(&rules, self.dt, shape).map_err(|e| Error::layer(&node.name, e.to_string()))?;
         }
         Ok(())
     }

@@ -24,6 +24,8 @@ pub struct Affine {
     pub r: Param,
     /// Potential the membrane leaks to; `None`: as the rules say.
     pub v_leak: Option<Param>,
+    /// Potentials before the first step; `None`: as the rules say.
+    pub v_init: Option<Param>,
     /// Decay of the synaptic current and weight of its input; `None`: the membrane sees the input itself.
     pub synapse: Option<(Decay, Param)>,
     /// Threshold and reset potential; `None`: a read-out that never fires.
@@ -137,6 +139,7 @@ impl Affine {
             memoryless: false,
             r: Param::Shared(1.0),
             v_leak: None,
+            v_init: None,
             synapse: None,
             firing: None,
         }
@@ -188,6 +191,7 @@ impl Affine {
             }
         }
         params.extend(self.v_leak.as_ref().map(|p| ("v_leak", p)));
+        params.extend(self.v_init.as_ref().map(|p| ("v_init", p)));
         params.extend(self.synapse.as_ref().map(|s| ("w_in", &s.1)));
         if let Some(f) = &self.firing {
             params.extend([("the threshold", &f.threshold), ("v_reset", &f.v_reset)]);
@@ -288,12 +292,13 @@ impl Affine {
                 }
             }
         };
-        let v_init = match rules.v_init {
-            VInit::Zero => 0.0,
-            VInit::VReset => v_reset,
-            VInit::VLeak if self.leak.is_some() => v_leak,
-            VInit::VLeak => v_reset,
-            VInit::Value(v) => v,
+        let v_init = match (&self.v_init, rules.v_init) {
+            (Some(given), _) => get(given),
+            (None, VInit::Zero) => 0.0,
+            (None, VInit::VReset) => v_reset,
+            (None, VInit::VLeak) if self.leak.is_some() => v_leak,
+            (None, VInit::VLeak) => v_reset,
+            (None, VInit::Value(v)) => v,
         };
         RowValues {
             k,

@@ -37,6 +37,8 @@ pub struct Neuron {
     pub model: Model,
     /// Choices that differ from the network's dialect for this population alone.
     pub rules: RuleChanges,
+    /// Potentials before the first step, where they are given neuron by neuron; `None`: as the rule `v_init` says.
+    pub v_init: Option<Param>,
 }
 
 /// The neuron models.
@@ -76,7 +78,7 @@ impl Model {
     }
 
     /// The model as the affine core sees it.
-    pub fn affine(&self) -> Affine {
+    pub(crate) fn affine(&self) -> Affine {
         match self {
             Model::If(m) => m.affine(),
             Model::Lif(m) => m.affine(),
@@ -96,6 +98,17 @@ impl Model {
 }
 
 impl Neuron {
+    /// The population as the affine core sees it.
+    pub fn affine(&self) -> Affine {
+        Affine { v_init: self.v_init.clone(), ..self.model.affine() }
+    }
+
+    /// This population with these potentials before the first step.
+    pub fn starting_at(mut self, v_init: impl Into<Param>) -> Self {
+        self.v_init = Some(v_init.into());
+        self
+    }
+
     /// This population with `changes` to its rules.
     pub fn with(mut self, changes: RuleChanges) -> Self {
         self.rules = changes.over(&self.rules);
@@ -107,7 +120,7 @@ macro_rules! neuron_from_model {
     ($($model:ident),*) => {$(
         impl From<$model> for Neuron {
             fn from(model: $model) -> Self {
-                Neuron { model: Model::$model(model), rules: RuleChanges::default() }
+                Neuron { model: Model::$model(model), rules: RuleChanges::default(), v_init: None }
             }
         }
     )*};

@@ -189,7 +189,7 @@ impl<'a> Lowering<'a> {
             Layer::Neuron(neuron) if !neuron.model.spikes() => Some(0),
             Layer::Neuron(neuron) => {
                 let rules = self.network.rules_of(&neuron.rules);
-                let many = rules.spikes == SpikesPerStep::Many && !neuron.model.affine().memoryless;
+                let many = rules.spikes == SpikesPerStep::Many && !neuron.affine().memoryless;
                 Some(if many { self.request.count_planes } else { 1 })
             }
             Layer::Pool(pool) => match pool.kind {

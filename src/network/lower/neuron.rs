@@ -14,7 +14,7 @@ impl Lowering<'_> {
         let graph = self.graph;
         let source = graph.nodes[node].inputs[0];
         let rules = self.network.rules_of(&neuron.rules);
-        let core = neuron.model.affine().bind(&rules, self.network.dt, &graph.nodes[node].shape);
+        let core = neuron.affine().bind(&rules, self.network.dt, &graph.nodes[node].shape);
         let core = core.map_err(|e| Error::layer(&graph.nodes[node].name, e.to_string()))?;
         if !self.fused[source] {
             let value = self.value(source)?;

@@ -1,0 +1,10 @@
+//! Every golden case of the frameworks that this version can run: spikes exactly, potentials within the tolerance
+//! that the goldens' README states.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod case;
+
+mod nets;
+mod neurons;
+mod srnn;
