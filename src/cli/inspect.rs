@@ -1,0 +1,162 @@
+//! `saltatory inspect`: a network as people read it.
+
+use std::fmt::Write;
+
+use clap::Args;
+use saltatory::layer::Layer;
+use saltatory::network::{Readout, compile};
+use saltatory::neuron::Rules;
+use saltatory::neuron::rules::{Reset, SpikesPerStep};
+use saltatory::plan::{Plan, Request, bytes_text};
+use saltatory::tensor::shape_text;
+use saltatory::{Network, Result};
+use serde_json::{Value, json};
+
+use super::model::Model;
+use super::report::{footprint, short};
+use super::{Outcome, print};
+
+/// The options of `inspect`.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    model: Model,
+    /// Show the plan: what is computed in which order, on which buffers.
+    #[arg(long)]
+    plan: bool,
+    /// Plan for samples with a time axis instead of one frame that holds for all steps.
+    #[arg(long)]
+    sequence: bool,
+    /// Plan for a stream: one step per call, state kept.
+    #[arg(long, conflicts_with = "sequence")]
+    stream: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows a network.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let network = arguments.model.open()?;
+    let request = Request {
+        steps: if arguments.stream { 1 } else { arguments.model.steps.or(network.steps).unwrap_or(1) },
+        constant_input: !arguments.sequence && !arguments.stream,
+        readout: arguments.model.readout.map(Into::into).or(network.readout).unwrap_or(Readout::Mean),
+        streaming: arguments.stream,
+        meter: false,
+        ..Request::default()
+    };
+    // A network without weights can be looked at, though it has no plan yet.
+    let plan = compile(&network, &request);
+    if arguments.json {
+        print(&format!("{:#}\n", as_json(&network, plan.as_ref().ok(), arguments.plan)?))?;
+        return Ok(Outcome::Good);
+    }
+    print(&as_text(&network, plan.as_ref().ok())?)?;
+    match plan {
+        Ok(plan) if arguments.plan => print(&format!("\n{plan}"))?,
+        Err(error) if arguments.plan => return Err(error),
+        Err(error) => print(&format!("\nno plan: {error}\n"))?,
+        Ok(_) => {}
+    }
+    Ok(Outcome::Good)
+}
+
+fn as_text(network: &Network, plan: Option<&Plan>) -> Result<String> {
+    let mut text = String::new();
+    let out = &mut text;
+    let shapes = network.shapes()?;
+    let steps = network.steps.map_or_else(|| "as asked for".into(), |t| t.to_string());
+    let _ = writeln!(out, "{}  dialect {}  dt {:e}  steps {steps}", network.name, network.dialect.name(), network.dt);
+    let wide = network.nodes.iter().map(|n| n.name.chars().count()).max().unwrap_or(5).max(5);
+    let _ = writeln!(out, "\n  {:<wide$}  {:<10}  {:<11}  {:>10}  notes", "layer", "kind", "output", "parameters");
+    for (i, (node, shape)) in network.nodes.iter().zip(&shapes).enumerate() {
+        let parameters = node.layer.parameter_count();
+        let parameters = if parameters == 0 { String::new() } else { parameters.to_string() };
+        let (kind, shape, notes) = (node.layer.kind(), shape_text(shape), notes(network, i));
+        let line = format!("  {:<wide$}  {kind:<10}  {shape:<11}  {parameters:>10}  {notes}", node.name);
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let total: usize = network.nodes.iter().map(|n| n.layer.parameter_count()).sum();
+    let _ = writeln!(out, "\nparameters {total}  ({})", bytes_text(footprint(network) as u128));
+    if let Some(plan) = plan {
+        let dense: u64 = plan.weighted.iter().map(|w| w.dense).sum();
+        let work = bytes_text(plan.sample_bytes() as u128);
+        let _ = writeln!(
+            out,
+            "memory     {} of weights and tables, {work} of work a sample",
+            bytes_text(plan.constant_bytes() as u128)
+        );
+        let _ = writeln!(out, "dense synaptic operations a step  {}", short(dense as f64));
+        for w in &plan.weighted {
+            let _ = writeln!(out, "  {:<wide$}  {}", w.layer, short(w.dense as f64));
+        }
+    }
+    Ok(text)
+}
+
+/// Where a node's input comes from when that is not the node before, and the rules of a population.
+fn notes(network: &Network, index: usize) -> String {
+    let mut notes = Vec::new();
+    let sources: Vec<_> = network.edges.iter().filter(|e| e.to == index).collect();
+    if sources.len() != 1 || sources[0].from + 1 != index || sources[0].delay > 0 {
+        let name = |e: &&saltatory::network::Edge| {
+            let from = &network.nodes[e.from].name;
+            if e.delay > 0 { format!("{from} ({} late)", e.delay) } else { from.clone() }
+        };
+        if !sources.is_empty() {
+            notes.push(format!("from {}", sources.iter().map(name).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    if let Layer::Neuron(neuron) = &network.nodes[index].layer {
+        notes.push(rules_text(&network.rules_of(&neuron.rules), neuron.model.spikes()));
+    }
+    if index == network.output {
+        notes.push("output".into());
+    }
+    notes.join("; ")
+}
+
+fn rules_text(rules: &Rules, spikes: bool) -> String {
+    if !spikes {
+        return "read-out, never fires".into();
+    }
+    let fire = if rules.fire == saltatory::neuron::rules::Fire::Ge { ">=" } else { ">" };
+    let reset = match rules.reset {
+        Reset::Hard => "hard reset",
+        Reset::Subtract => "reset by subtraction",
+        Reset::None => "no reset",
+    };
+    let late = if rules.reset_delay == 1 && rules.reset != Reset::None { ", a step late" } else { "" };
+    let many = if rules.spikes == SpikesPerStep::Many { ", several spikes a step" } else { "" };
+    let floor = rules.v_min.map_or_else(String::new, |v| format!(", v >= {v}"));
+    format!("fires at h {fire} theta, {reset}{late}{many}{floor}")
+}
+
+fn as_json(network: &Network, plan: Option<&Plan>, with_plan: bool) -> Result<Value> {
+    let shapes = network.shapes()?;
+    let layers: Vec<Value> = network.nodes.iter().zip(&shapes).enumerate().map(|(i, (node, shape))| {
+        let from = network.edges.iter().filter(|e| e.to == i);
+        let rules = match &node.layer {
+            Layer::Neuron(neuron) => json!(network.rules_of(&neuron.rules)),
+            _ => Value::Null,
+        };
+        json!({
+            "name": node.name, "kind": node.layer.kind(), "output_shape": shape,
+            "parameters": node.layer.parameter_count(),
+            "from": from.map(|e| json!({ "layer": network.nodes[e.from].name, "delay": e.delay })).collect::<Vec<_>>(),
+            "rules": rules,
+        })
+    }).collect();
+    let weighted = plan
+        .map(|p| p.weighted.iter().map(|w| json!({ "layer": w.layer, "dense_per_step": w.dense })).collect::<Vec<_>>());
+    Ok(json!({
+        "name": network.name, "dialect": network.dialect.name(), "dt": network.dt, "steps": network.steps,
+        "readout": network.readout.map(Readout::name), "input_shape": network.input.shape,
+        "output": network.nodes[network.output].name, "layers": layers,
+        "footprint_bytes": footprint(network),
+        "constant_bytes": plan.map(Plan::constant_bytes), "work_bytes_per_sample": plan.map(Plan::sample_bytes),
+        "weighted_layers": weighted,
+        "plan": if with_plan { plan.map(ToString::to_string) } else { None },
+    }))
+}

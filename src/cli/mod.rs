@@ -1,0 +1,75 @@
+//! One file per verb of the command line, and what they share.
+
+mod devices;
+mod input;
+mod inspect;
+mod model;
+mod progress;
+mod report;
+mod run;
+mod sinks;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use saltatory::Error;
+
+/// Runs spiking neural networks.
+#[derive(Debug, Parser)]
+#[command(name = "saltatory", version, about, propagate_version = true)]
+#[command(after_help = "Examples:
+  saltatory run model.nir samples/ --dialect snntorch --steps 25
+  saltatory run net.toml images.npy --weights weights.safetensors --labels labels.npy --output scores.npy
+  saltatory inspect model.nir --plan
+  saltatory devices
+
+Exit codes: 0 all good, 2 some inputs bad, 1 failed.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a trained network on samples: predictions, accuracy, spikes, synaptic operations.
+    Run(Box<run::Arguments>),
+    /// Show a network: layers, shapes, parameters, rules of every neuron, memory, operations, the plan.
+    Inspect(inspect::Arguments),
+    /// List the devices that networks can run on.
+    Devices(devices::Arguments),
+}
+
+/// How a verb ended, other than by an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All good.
+    Good,
+    /// Some inputs were bad; the others are done.
+    SomeBad,
+}
+
+/// Runs a verb; prints an error with its cause.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Devices(arguments) => devices::run(&arguments),
+    };
+    match outcome {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeBad) => ExitCode::from(2),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output. A reader that went away (`| head`) is no error of ours.
+fn print(text: &str) -> Result<(), Error> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("standard output", e)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,94 @@
+//! Which network, and under which rules: the options that `run` and `inspect` share.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use saltatory::network::{self, DialectChoice, InputKind, OpenOptions, Readout};
+use saltatory::{Network, Result};
+
+/// The network.
+#[derive(Args, Debug)]
+pub struct Model {
+    /// A `.nir` file, a `.safetensors` checkpoint with its network inside, or a `.toml` network file.
+    #[arg(value_name = "MODEL")]
+    path: PathBuf,
+    /// Weights for a `.toml` network file (safetensors, e.g. a PyTorch state_dict).
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Rules of the neurons: spikingjelly, snntorch, norse, sinabs, nir, or a TOML file that sets single keys, for the
+    /// whole network and for nodes by name. A `.nir` file holds none of them.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    dialect: Option<String>,
+    /// Time step, in the unit of the network's time constants.
+    #[arg(long, value_name = "SECONDS")]
+    dt: Option<f64>,
+    /// Steps per sample.
+    #[arg(long, value_name = "T")]
+    pub steps: Option<usize>,
+    /// How the output is reduced over time.
+    #[arg(long, value_enum)]
+    pub readout: Option<ReadoutArgument>,
+    /// In which numbers the first layer sees its input.
+    #[arg(long, value_enum)]
+    input_kind: Option<KindArgument>,
+}
+
+/// [`Readout`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ReadoutArgument {
+    /// Mean over the steps.
+    Mean,
+    /// Sum over the steps.
+    Sum,
+    /// Number of spikes.
+    Count,
+    /// The last step.
+    Last,
+    /// The largest value of any step.
+    Max,
+    /// Every step.
+    Trace,
+}
+
+/// [`InputKind`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindArgument {
+    Real,
+    Counts,
+    Bits,
+}
+
+impl From<ReadoutArgument> for Readout {
+    fn from(argument: ReadoutArgument) -> Readout {
+        match argument {
+            ReadoutArgument::Mean => Readout::Mean,
+            ReadoutArgument::Sum => Readout::Sum,
+            ReadoutArgument::Count => Readout::Count,
+            ReadoutArgument::Last => Readout::Last,
+            ReadoutArgument::Max => Readout::Max,
+            ReadoutArgument::Trace => Readout::Trace,
+        }
+    }
+}
+
+impl Model {
+    /// Reads the network.
+    pub fn open(&self) -> Result<Network> {
+        let dialect = self.dialect.as_deref().map(DialectChoice::parse).transpose()?;
+        let options = OpenOptions { weights: self.weights.clone(), dialect, dt: self.dt };
+        let mut network = network::open(&self.path, &options)?;
+        if let Some(kind) = self.input_kind {
+            network.input.kind = match kind {
+                KindArgument::Real => InputKind::Real,
+                KindArgument::Counts => InputKind::Counts,
+                KindArgument::Bits => InputKind::Bits,
+            };
+        }
+        Ok(network)
+    }
+
+    /// The model's path, as it was given.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}

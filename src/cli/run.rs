@@ -1,0 +1,250 @@
+//! `saltatory run`: samples in, predictions out.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use saltatory::io::dataset::{Dataset, Sample};
+use saltatory::io::output::AtomicFile;
+use saltatory::run::{Metrics, Options, Output};
+use saltatory::{Error, Result, Session};
+
+use super::input::Input;
+use super::model::Model;
+use super::report::{self, Report};
+use super::sinks::{self, Predictions, Record, Row, Scores};
+use super::{Outcome, devices, print, progress};
+
+/// The options of `run`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  saltatory run net.toml samples.npz --weights weights.safetensors
+  saltatory run model.nir t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz --steps 8 --output scores.npy
+  saltatory run model.nir photos/ --resize --predictions predictions.csv --report report.json
+  saltatory run lif.nir current.npy --dt 1e-4 --readout trace --record everything.npz
+
+Exit codes: 0 all good, 2 some inputs bad (their rows are NaN), 1 failed.")]
+pub struct Arguments {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    input: Input,
+    /// Write the scores of all samples as an array [samples, classes].
+    #[arg(long, value_name = "FILE.npy")]
+    output: Option<PathBuf>,
+    /// Write name, prediction and scores of every sample.
+    #[arg(long, value_name = "FILE.csv")]
+    predictions: Option<PathBuf>,
+    /// Write everything that was measured.
+    #[arg(long, value_name = "FILE.json")]
+    report: Option<PathBuf>,
+    /// Write spikes and potentials (before and after reset) of every spiking layer.
+    #[arg(long, value_name = "FILE.npz")]
+    record: Option<PathBuf>,
+    /// Samples computed together.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch: usize,
+    /// auto, cpu, gpu, or an index from `saltatory devices`.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads (default: one for each core).
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but errors.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs a network on samples.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    devices::check(&arguments.device)?;
+    if arguments.batch == 0 {
+        return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
+    }
+    let network = arguments.model.open()?;
+    let mut samples = arguments.input.open(&network.input)?;
+    let mut job = Job::new(arguments, network, &samples)?;
+    let bar = progress::bar(samples.len(), arguments.quiet || arguments.json);
+    let start = Instant::now();
+    loop {
+        let batch: Vec<Sample> = samples.by_ref().take(arguments.batch).collect();
+        if batch.is_empty() {
+            break;
+        }
+        job.batch(&batch)?;
+        bar.inc(batch.len() as u64);
+    }
+    let report = job.finish(arguments, start.elapsed().as_secs_f64())?;
+    bar.finish_and_clear();
+    if arguments.json {
+        print(&format!("{:#}\n", report.json()))?;
+    } else if !arguments.quiet {
+        print(&report.text())?;
+    }
+    Ok(if report.bad.is_empty() { Outcome::Good } else { Outcome::SomeBad })
+}
+
+/// A run on its way.
+struct Job {
+    session: Session,
+    /// Steps of the samples, where they have time.
+    sequence: Option<usize>,
+    steps: usize,
+    /// Shape of a row of scores.
+    row: Vec<usize>,
+    classes: usize,
+    has_labels: bool,
+    scores: Option<Scores>,
+    predictions: Option<Predictions>,
+    record: Option<Record>,
+    samples: usize,
+    bad: Vec<(String, String)>,
+    confusion: Vec<Vec<u64>>,
+    latencies: Vec<f64>,
+    metrics: Metrics,
+}
+
+impl Job {
+    fn new(arguments: &Arguments, network: saltatory::Network, samples: &Dataset) -> Result<Job> {
+        let names = network.input.classes.clone();
+        let options = Options {
+            steps: arguments.model.steps,
+            readout: arguments.model.readout.map(Into::into),
+            threads: arguments.threads,
+            record: arguments.record.is_some(),
+            ..Default::default()
+        };
+        let mut session = Session::new(network, options)?;
+        let plan = session.plan(samples.steps())?;
+        let classes: usize = plan.score_shape.iter().product();
+        let trace = session.readout() == saltatory::network::Readout::Trace;
+        let steps = plan.request.steps;
+        let row = if trace { [&[steps], &plan.score_shape[..]].concat() } else { plan.score_shape.clone() };
+        let has_labels = samples.has_labels();
+        let width = row.iter().product();
+        let predictions = arguments.predictions.as_ref();
+        let predictions = predictions.map(|path| Predictions::create(path, &names, width, has_labels));
+        Ok(Job {
+            session,
+            sequence: samples.steps(),
+            steps,
+            classes,
+            has_labels,
+            scores: arguments.output.as_ref().map(|path| Scores::create(path, &row)).transpose()?,
+            predictions: predictions.transpose()?,
+            record: arguments.record.as_ref().map(|path| Record::create(path)).transpose()?,
+            row,
+            samples: 0,
+            bad: Vec::new(),
+            confusion: if has_labels { vec![vec![0; classes]; classes] } else { Vec::new() },
+            latencies: Vec::new(),
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// Computes a batch and writes its rows, in order; bad samples are named and left out.
+    fn batch(&mut self, batch: &[Sample]) -> Result<()> {
+        let good: Vec<&[f32]> = batch.iter().filter_map(|s| s.values.as_deref().ok()).collect();
+        let output = if good.is_empty() { None } else { Some(self.compute(&good)?) };
+        let width: usize = self.row.iter().product();
+        let nan = vec![f32::NAN; width];
+        let mut results = 0;
+        for sample in batch {
+            self.samples += 1;
+            match (&sample.values, &output) {
+                (Ok(_), Some(output)) => {
+                    let scores = &output.scores.data()[results * width..(results + 1) * width];
+                    let recording = output.recordings.get(results).map(Vec::as_slice);
+                    results += 1;
+                    let prediction = sinks::predict(scores, self.classes);
+                    self.confuse(sample, prediction)?;
+                    self.write(sample, scores, prediction, recording)?;
+                }
+                (Err(reason), _) => {
+                    self.bad.push((sample.name.clone(), reason.to_string()));
+                    self.write(sample, &nan, None, None)?;
+                }
+                (Ok(_), None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn compute(&mut self, good: &[&[f32]]) -> Result<Output> {
+        let start = Instant::now();
+        let output = self.session.run_samples(good, self.sequence)?;
+        self.latencies.push(start.elapsed().as_secs_f64());
+        self.metrics.add(&output.metrics);
+        Ok(output)
+    }
+
+    fn confuse(&mut self, sample: &Sample, prediction: Option<usize>) -> Result<()> {
+        if let (true, Some(label), Some(prediction)) = (self.has_labels, sample.label, prediction) {
+            let classes = self.classes;
+            let row = self.confusion.get_mut(label as usize).ok_or_else(|| {
+                Error::Request(format!("{}: its label is {label}, the network has {classes} outputs", sample.name))
+            })?;
+            row[prediction] += 1;
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        sample: &Sample,
+        scores: &[f32],
+        prediction: Option<usize>,
+        recording: Option<&[saltatory::run::Recording]>,
+    ) -> Result<()> {
+        let row = Row { name: &sample.name, label: sample.label, scores, prediction };
+        if let Some(scores) = &mut self.scores {
+            scores.write(&row)?;
+        }
+        if let Some(predictions) = &mut self.predictions {
+            predictions.write(&row)?;
+        }
+        if let Some(record) = &mut self.record {
+            record.write(recording)?;
+        }
+        Ok(())
+    }
+
+    /// Gives every file its name, and says what was measured.
+    fn finish(self, arguments: &Arguments, seconds: f64) -> Result<Report> {
+        if let Some(scores) = self.scores {
+            scores.commit()?;
+        }
+        if let Some(predictions) = self.predictions {
+            predictions.commit()?;
+        }
+        if let Some(record) = self.record {
+            record.commit()?;
+        }
+        let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let report = Report {
+            model: arguments.model.name(),
+            device: format!("cpu, {threads} threads"),
+            steps: self.steps,
+            batch: arguments.batch,
+            readout: self.session.readout().name(),
+            samples: self.samples,
+            bad: self.bad,
+            confusion: self.confusion,
+            seconds,
+            latencies: self.latencies,
+            metrics: self.metrics,
+            classes: self.session.network().input.classes.clone(),
+            footprint: report::footprint(self.session.network()),
+        };
+        if let Some(path) = &arguments.report {
+            let mut file = AtomicFile::create(path)?;
+            let text = format!("{:#}\n", report.json());
+            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io(path, e))?;
+            file.commit()?;
+        }
+        Ok(report)
+    }
+}
