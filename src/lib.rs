@@ -1,6 +1,47 @@
-//! Saltatory runs spiking neural networks.
-
-#![warn(missing_docs)]
+//! Saltatory runs spiking neural networks: trained elsewhere, described here, computed by a plan that skips silence.
+//!
+//! ```
+//! use saltatory::{Network, Session, Tensor, neuron::Lif, run::Options};
+//!
+//! let mut network = Network::new([1, 28, 28])
+//!     .conv2d(32, 3).padding(1).batch_norm().spiking(Lif::tau(2.0)).max_pool(2)
+//!     .flatten().linear(10).steps(4)
+//!     .build()?;
+//! network.init(42); // or: saltatory::network::open("model.nir".as_ref(), &Default::default())?
+//! let mut session = Session::new(network, Options::default())?;
+//! let scores = session.run(&Tensor::filled([8, 1, 28, 28], 0.5))?.scores;
+//! assert_eq!(scores.shape(), [8, 10]);
+//! # Ok::<(), saltatory::Error>(())
+//! ```
+//!
+//! # The map
+//!
+//! The folders are the questions, and data flows one way:
+//!
+//! ```text
+//! Network (what)  ->  Plan (how)  ->  Machine (where)
+//! ```
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`neuron`] | the mathematics of one neuron; the rules in which frameworks differ |
+//! | [`layer`] | one layer: parameters, shapes |
+//! | [`network`] | the graph; builder, TOML files, checkpoints; compiling to a plan |
+//! | [`kernel`] | the mathematics of one dispatch: parameters, slots, CPU twin; the order contract |
+//! | [`plan`] | what is computed in which order, on which memory; prints as text |
+//! | [`run`] | sessions, the CPU machine, what is counted and recorded |
+//! | [`io`] | samples, labels, scores, NIR files |
+//!
+//! # How to add a ...
+//!
+//! neuron model: see [`neuron`]. Layer: see [`layer`]. Kernel: see [`kernel`]. Fusion rule: `network::lower`.
+//! File format of samples: `io::dataset`.
+//!
+//! # What equals what
+//!
+//! Results do not depend on the batch, the number of threads, or the path a sum takes: the same input gives the same
+//! bits. Spikes equal those of the framework whose dialect is chosen, as far as its rounding allows: the goldens in
+//! `tests/` say how far.
 
 pub mod error;
 pub mod io;
