@@ -1,15 +1,21 @@
 //! Files in and out: samples, labels, scores, and networks of other frameworks.
 
 #[cfg(feature = "formats")]
+mod array;
+#[cfg(feature = "formats")]
 pub mod dataset;
 #[cfg(feature = "formats")]
-pub mod idx;
+mod idx;
 #[cfg(feature = "formats")]
-pub mod image;
+mod image;
 #[cfg(feature = "formats")]
 pub mod labels;
 #[cfg(feature = "nir")]
 pub mod nir;
 #[cfg(feature = "formats")]
-pub mod npy;
+mod npy;
+#[cfg(feature = "formats")]
+mod npz;
 pub mod output;
+#[cfg(feature = "formats")]
+mod preprocess;

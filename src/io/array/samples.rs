@@ -1,0 +1,80 @@
+//! The samples of an array, one after the other.
+
+use crate::error::Result;
+use crate::io::array::{Array, Axes, Kind, fit};
+use crate::io::preprocess::Preprocess;
+use crate::network::InputSpec;
+
+/// An array whose outer axes are samples and, maybe, time.
+pub(crate) struct Samples {
+    array: Array,
+    axes: Axes,
+    process: Preprocess,
+}
+
+impl Samples {
+    /// Takes `array` as samples of `spec`.
+    pub fn new(mut array: Array, spec: &InputSpec, time_first: bool, single: bool) -> Result<Self> {
+        let process = Preprocess::new(spec, spec.channels, array.header.element.kind == Kind::U8)?;
+        let axes = fit(&array.header.shape, spec, time_first, single).map_err(|message| array.error(message))?;
+        if axes.time_first && axes.samples > 1 {
+            array.read_anywhere();
+        }
+        Ok(Self { array, axes, process })
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.axes.samples
+    }
+
+    /// Steps per sample; `None`: samples without time.
+    pub fn steps(&self) -> Option<usize> {
+        self.axes.steps
+    }
+
+    /// The name of a sample: `file.npy[12]`.
+    pub fn name(&self, sample: usize) -> String {
+        let file = self.array.path.file_name().unwrap_or(self.array.path.as_os_str());
+        format!("{}[{sample}]", file.to_string_lossy())
+    }
+
+    /// The values of a sample, preprocessed and channels first. Closes the file after the last one.
+    pub fn read(&mut self, sample: usize) -> Result<Vec<f32>> {
+        let values = self.values(sample);
+        if sample + 1 == self.axes.samples {
+            self.array.finish()?;
+        }
+        values
+    }
+
+    fn values(&mut self, sample: usize) -> Result<Vec<f32>> {
+        let step = self.process.step();
+        let steps = self.axes.steps.unwrap_or(1);
+        let count = steps * step;
+        // Where the length is only claimed, memory grows with what is really there.
+        let mut values = Vec::with_capacity(if self.array.is_checked() { count } else { count.min(FIRST_CAPACITY) });
+        let mut fault = None;
+        let process = &self.process;
+        let mut each = |x| {
+            let value = process.value(values.len(), x);
+            if fault.is_none() {
+                fault = process.fault(values.len(), value);
+            }
+            values.push(value);
+        };
+        if self.axes.time_first {
+            for t in 0..steps {
+                self.array.read((t * self.axes.samples + sample) * step, step, &mut each)?;
+            }
+        } else {
+            self.array.read(sample * count, count, &mut each)?;
+        }
+        match fault {
+            Some(fault) => Err(self.array.error(format!("sample {sample}: {fault}"))),
+            None => Ok(self.process.channels_first(values)),
+        }
+    }
+}
+
+const FIRST_CAPACITY: usize = 1 << 18;
