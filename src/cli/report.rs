@@ -151,8 +151,8 @@ impl Report {
         let cell = self.confusion.iter().flatten().max().map_or(1, |n| n.to_string().len()).max(2) + 1;
         let _ = writeln!(out, "\n  rows are labels, columns predictions");
         let _ = write!(out, "  {:wide$} ", "");
-        (0..count).for_each(|i| drop(write!(out, "{i:>cell$}")));
-        let _ = writeln!(out);
+        let head: String = (0..count).map(|i| format!("{i:>cell$}")).collect();
+        let _ = writeln!(out, "{head}");
         for (i, row) in self.confusion.iter().enumerate() {
             let _ = write!(out, "  {:<wide$} ", name(i));
             for &n in row {
@@ -178,15 +178,14 @@ impl Report {
         }
         if !m.weighted.is_empty() {
             let _ = writeln!(out, "\n  synaptic operations a sample");
-            let head = ["ACs", "MACs", "dense", "performed"];
-            let _ = write!(out, "  {:<wide$}", "layer");
-            head.iter().for_each(|h| drop(write!(out, "  {h:>10}")));
-            let _ = writeln!(out);
+            let row = |name: &str, cells: [String; 4]| {
+                let cells: String = cells.iter().map(|cell| format!("  {cell:>10}")).collect();
+                format!("  {name:<wide$}{cells}")
+            };
+            let _ = writeln!(out, "{}", row("layer", ["ACs", "MACs", "dense", "performed"].map(String::from)));
             for w in &m.weighted {
                 let each = [w.accumulates, w.multiply_accumulates, w.dense, w.performed];
-                let _ = write!(out, "  {:<wide$}", w.layer);
-                each.iter().for_each(|&n| drop(write!(out, "  {:>10}", short(n as f64 / m.samples as f64))));
-                let _ = writeln!(out);
+                let _ = writeln!(out, "{}", row(&w.layer, each.map(|n| short(n as f64 / m.samples as f64))));
             }
             let totals = [
                 m.per_sample(|w| w.accumulates),
@@ -194,9 +193,7 @@ impl Report {
                 m.per_sample(|w| w.dense),
                 m.per_sample(|w| w.performed),
             ];
-            let _ = write!(out, "  {:<wide$}", "total");
-            totals.iter().for_each(|&n| drop(write!(out, "  {:>10}", short(n))));
-            let _ = writeln!(out);
+            let _ = writeln!(out, "{}", row("total", totals.map(short)));
         }
     }
 }

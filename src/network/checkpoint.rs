@@ -100,7 +100,9 @@ fn fill(file: NetworkFile, tensors: &SafeTensors<'_>, path: &Path) -> Result<Net
     for binding in &bindings {
         let node = &mut network.nodes[binding.node];
         let view = tensors.tensor(&binding.tensor).map_err(|_| missing(&node.name, binding, tensors, path))?;
-        let fail = |message: String| Error::file(path, format!("layer `{}`: tensor `{}` {message}", node.name, binding.tensor));
+        let fail = |message: String| {
+            Error::file(path, format!("layer `{}`: tensor `{}` {message}", node.name, binding.tensor))
+        };
         let values = values(&view).map_err(fail)?;
         set(&mut node.layer, &binding.parameter, view.shape(), values).map_err(fail)?;
     }
@@ -117,7 +119,10 @@ fn missing(layer: &str, binding: &Binding, tensors: &SafeTensors<'_>, path: &Pat
     let list = names.into_iter().take(12).collect::<Vec<_>>().join(", ");
     Error::file(
         path,
-        format!("layer `{layer}`: there is no tensor `{}` for its {}{near}{hint}; there are {list}{more}", binding.tensor, binding.parameter),
+        format!(
+            "layer `{layer}`: there is no tensor `{}` for its {}{near}{hint}; there are {list}{more}",
+            binding.tensor, binding.parameter
+        ),
     )
 }
 
@@ -139,11 +144,8 @@ fn values(view: &TensorView<'_>) -> std::result::Result<Vec<f64>, String> {
 /// Gives a layer one of its parameters.
 fn set(layer: &mut Layer, parameter: &str, shape: &[usize], values: Vec<f64>) -> std::result::Result<(), String> {
     if let Layer::Neuron(neuron) = layer {
-        let param = if values.len() == 1 {
-            Param::Shared(values[0])
-        } else {
-            Param::Each { shape: shape.to_vec(), values }
-        };
+        let param =
+            if values.len() == 1 { Param::Shared(values[0]) } else { Param::Each { shape: shape.to_vec(), values } };
         if parameter == "v_init" {
             neuron.v_init = Some(param);
             return Ok(());

@@ -55,9 +55,14 @@ impl DialectChoice {
     /// What is wrong with it, in words.
     pub fn from_toml(text: &str) -> std::result::Result<Self, String> {
         let mut table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
-        fn take<T: for<'a> Deserialize<'a>>(table: &mut toml::Table, key: &str) -> std::result::Result<Option<T>, String> {
+        fn take<T: for<'a> Deserialize<'a>>(
+            table: &mut toml::Table,
+            key: &str,
+        ) -> std::result::Result<Option<T>, String> {
             let value = table.remove(key);
-            value.map(|v| v.try_into().map_err(|e: toml::de::Error| format!("`{key}`: {}", e.message().trim()))).transpose()
+            value
+                .map(|v| v.try_into().map_err(|e: toml::de::Error| format!("`{key}`: {}", e.message().trim())))
+                .transpose()
         }
         let dialect = take(&mut table, "dialect")?;
         let dt = take(&mut table, "dt")?;
@@ -80,10 +85,13 @@ impl DialectChoice {
         network.dt = self.dt.unwrap_or(network.dt);
         network.rules = self.rules.over(&network.rules);
         for (name, changes) in &self.nodes {
-            let neurons = || network.nodes.iter().filter(|n| matches!(n.layer, Layer::Neuron(_))).map(|n| n.name.as_str());
+            let neurons =
+                || network.nodes.iter().filter(|n| matches!(n.layer, Layer::Neuron(_))).map(|n| n.name.as_str());
             if !neurons().any(|n| n == name) {
                 let list = neurons().collect::<Vec<_>>().join(", ");
-                return Err(Error::Network(format!("the rules name `{name}`, which is no population; there are {list}")));
+                return Err(Error::Network(format!(
+                    "the rules name `{name}`, which is no population; there are {list}"
+                )));
             }
             for node in network.nodes.iter_mut().filter(|n| n.name == *name) {
                 if let Layer::Neuron(neuron) = &mut node.layer {

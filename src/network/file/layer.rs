@@ -9,7 +9,17 @@ use crate::tensor::Tensor;
 
 /// The types of layers that are no neurons.
 const TYPES: [&str; 11] = [
-    "conv1d", "conv2d", "linear", "batch_norm", "max_pool", "avg_pool", "sum_pool", "flatten", "scale", "add", "dropout",
+    "conv1d",
+    "conv2d",
+    "linear",
+    "batch_norm",
+    "max_pool",
+    "avg_pool",
+    "sum_pool",
+    "flatten",
+    "scale",
+    "add",
+    "dropout",
 ];
 
 /// Keys that every layer has.
@@ -30,7 +40,8 @@ pub(super) fn read(file: &mut NetworkFile, table: toml::Table) -> Result<Connect
         "conv1d" => conv(&mut keys, 1)?,
         "conv2d" => conv(&mut keys, 2)?,
         "linear" => {
-            let out_features = keys.size("out_features")?.ok_or_else(|| keys.wrong("out_features", "a number of outputs"))?;
+            let out_features =
+                keys.size("out_features")?.ok_or_else(|| keys.wrong("out_features", "a number of outputs"))?;
             let has_bias = keys.optional("bias")?.unwrap_or(true);
             let linear = Linear { has_bias, ..Linear::new(out_features) };
             (Layer::Linear(linear), vec!["out_features", "bias", "weights", "tensors"])
@@ -38,7 +49,10 @@ pub(super) fn read(file: &mut NetworkFile, table: toml::Table) -> Result<Connect
         "batch_norm" => {
             let eps = keys.optional("eps")?.unwrap_or(1e-5);
             let affine = keys.optional("affine")?.unwrap_or(true);
-            (Layer::BatchNorm(BatchNorm { eps, affine, ..Default::default() }), vec!["eps", "affine", "weights", "tensors"])
+            (
+                Layer::BatchNorm(BatchNorm { eps, affine, ..Default::default() }),
+                vec!["eps", "affine", "weights", "tensors"],
+            )
         }
         "max_pool" => pool(&mut keys, PoolKind::Max)?,
         "avg_pool" => pool(&mut keys, PoolKind::Average)?,
@@ -82,7 +96,11 @@ pub(super) fn bind(
 ) -> Result<()> {
     let parameters: Vec<&str> = match layer {
         Layer::Conv(Conv { has_bias, .. }) | Layer::Linear(Linear { has_bias, .. }) => {
-            if *has_bias { vec!["weight", "bias"] } else { vec!["weight"] }
+            if *has_bias {
+                vec!["weight", "bias"]
+            } else {
+                vec!["weight"]
+            }
         }
         Layer::BatchNorm(norm) if norm.affine => vec!["weight", "bias", "running_mean", "running_var"],
         Layer::BatchNorm(_) => vec!["running_mean", "running_var"],
@@ -117,8 +135,7 @@ fn sources(keys: &mut Keys) -> Result<Vec<(String, u32)>> {
 }
 
 fn conv(keys: &mut Keys, axes: usize) -> Result<(Layer, Vec<&'static str>)> {
-    let known =
-        vec!["out_channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "weights", "tensors"];
+    let known = vec!["out_channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "weights", "tensors"];
     let missing = |keys: &Keys, key: &str| Error::layer(&keys.of, format!("`{key}` is missing"));
     let out_channels = keys.size("out_channels")?.ok_or_else(|| missing(keys, "out_channels"))?;
     let kernel = keys.axes("kernel", axes, false)?.ok_or_else(|| missing(keys, "kernel"))?;
@@ -129,7 +146,10 @@ fn conv(keys: &mut Keys, axes: usize) -> Result<(Layer, Vec<&'static str>)> {
         Some(value) => {
             let mut only = Keys::new(keys.of.clone(), toml::Table::from_iter([("padding".to_string(), value)]));
             let read = only.axes("padding", axes, true)?;
-            read.map_or(Padding::Valid, |p| if p.iter().all(|&p| p == 0) { Padding::Valid } else { Padding::Explicit(p) })
+            read.map_or(
+                Padding::Valid,
+                |p| if p.iter().all(|&p| p == 0) { Padding::Valid } else { Padding::Explicit(p) },
+            )
         }
     };
     let conv = Conv {
@@ -165,7 +185,9 @@ fn scale(file: &mut NetworkFile, node: usize, keys: &mut Keys) -> Result<(Layer,
             let list: Option<Vec<f64>> = list.iter().map(number).collect();
             list.ok_or_else(|| keys.wrong("factor", "a list of numbers"))?
         }
-        Some(value) => vec![number(&value).ok_or_else(|| keys.wrong("factor", "a number, a list, or a tensor's name"))?],
+        Some(value) => {
+            vec![number(&value).ok_or_else(|| keys.wrong("factor", "a number, a list, or a tensor's name"))?]
+        }
         None => return Err(keys.wrong("factor", "a number, a list, or a tensor's name")),
     };
     let factor = factor.into_iter().map(|x| x as f32).collect();

@@ -64,7 +64,11 @@ pub struct Binding {
 pub fn read(path: &Path) -> Result<NetworkFile> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let text = String::from_utf8(bytes).map_err(|e| {
-        Error::file_at(path, e.utf8_error().valid_up_to() as u64, "expected a network file in TOML, got bytes that are no text")
+        Error::file_at(
+            path,
+            e.utf8_error().valid_up_to() as u64,
+            "expected a network file in TOML, got bytes that are no text",
+        )
     })?;
     parse(&text, path)
 }
@@ -169,7 +173,10 @@ fn feed_back(file: &mut NetworkFile, population: usize, recurrent: Recurrent) ->
     let shapes = file.network.shapes()?;
     let name = format!("{}.w_rec", file.network.nodes[population].name);
     if shapes[population].len() != 1 {
-        return Err(Error::layer(name, "a recurrent population must have the shape [features]: put a flatten before it"));
+        return Err(Error::layer(
+            name,
+            "a recurrent population must have the shape [features]: put a flatten before it",
+        ));
     }
     let linear = Linear { has_bias: recurrent.bias, ..Linear::new(shapes[population][0]) };
     let node = file.network.nodes.len();
@@ -184,7 +191,7 @@ fn feed_back(file: &mut NetworkFile, population: usize, recurrent: Recurrent) ->
 
 fn find(network: &Network, name: &str, who: &str) -> Result<usize> {
     network.node(name).ok_or_else(|| {
-        let near = table::nearest(name, network.nodes.iter().map(|n| n.name.as_str()));
+        let near = nearest(name, network.nodes.iter().map(|n| n.name.as_str()));
         Error::Network(format!("`{who}` names the layer `{name}`, which there is not{near}"))
     })
 }

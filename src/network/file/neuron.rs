@@ -51,7 +51,8 @@ impl Reader<'_> {
     fn model(&mut self, kind: &str) -> Result<Neuron> {
         Ok(match kind {
             "if" => {
-                If { r: self.or("r", 1.0)?, threshold: self.or("threshold", 1.0)?, v_reset: self.or("v_reset", 0.0)? }.into()
+                If { r: self.or("r", 1.0)?, threshold: self.or("threshold", 1.0)?, v_reset: self.or("v_reset", 0.0)? }
+                    .into()
             }
             "lif" => Lif {
                 decay: self.decay(&["tau", "tau_mem"], &["decay", "beta"])?,
@@ -65,7 +66,8 @@ impl Reader<'_> {
                 let tau = self.given("tau")?.map(|tau| tau.map(|tau| -(tau - 1.0).ln()));
                 let w = self.given("w")?.or(tau).unwrap_or(Param::Shared(0.0));
                 let v_leak = self.given("v_leak")?;
-                ParametricLif { w, v_leak, threshold: self.or("threshold", 1.0)?, v_reset: self.or("v_reset", 0.0)? }.into()
+                ParametricLif { w, v_leak, threshold: self.or("threshold", 1.0)?, v_reset: self.or("v_reset", 0.0)? }
+                    .into()
             }
             "cuba_lif" => CubaLif {
                 decay_syn: self.decay(&["tau_syn"], &["decay_syn", "alpha"])?,

@@ -40,7 +40,10 @@ pub fn to_toml(network: &Network) -> Result<String> {
                 if edge.delay == 0 {
                     return name;
                 }
-                Value::Table(Table::from_iter([("layer".to_string(), name), ("delay".to_string(), i64::from(edge.delay).into())]))
+                Value::Table(Table::from_iter([
+                    ("layer".to_string(), name),
+                    ("delay".to_string(), i64::from(edge.delay).into()),
+                ]))
             };
             layer.insert("from".into(), Value::Array(sources.iter().map(source).collect()));
         }
