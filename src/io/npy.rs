@@ -59,7 +59,9 @@ impl Fields {
                 "fortran_order" => fields.fortran = Some(scan.boolean()?),
                 "shape" => fields.shape = Some(scan.tuple()?),
                 _ => {
-                    return Err(format!("expected `descr`, `fortran_order` or `shape` in the .npy header, got `{key}`"));
+                    return Err(format!(
+                        "expected `descr`, `fortran_order` or `shape` in the .npy header, got `{key}`"
+                    ));
                 }
             }
             if !scan.take(",") {
