@@ -1,13 +1,13 @@
 //! Networks in the Neuromorphic Intermediate Representation (NIR), read from HDF5.
 //!
 //! A `.nir` file holds a graph of continuous-time primitives in SI units. It holds no time step, no reset kind and
-//! no fire rule: the framework that wrote it decides them, so they are [`Options`] here. [`hdf5`] reads the file
-//! into plain arrays, [`convert`] turns each node into a [`crate::layer::Layer`], [`graph`] flattens nested graphs,
-//! [`cycle`] puts delays on recurrent edges, [`settle`] gives every layer its input shape.
+//! no fire rule: the framework that wrote it decides them, so they are [`Options`] here. `hdf5` reads the file
+//! into plain arrays, `convert` turns each node into a [`crate::layer::Layer`], `graph` flattens nested graphs,
+//! `cycle` puts delays on recurrent edges, `settle` gives every layer its input shape.
 //!
 //! # How to add a primitive
 //!
-//! An arm in [`convert`]'s `item`, and its name in `PRIMITIVES` there; a test in `tests/nir.rs`.
+//! An arm in `convert`'s `item`, and its name in `PRIMITIVES` there; a test in `tests/nir.rs`.
 
 mod convert;
 mod cycle;
@@ -48,7 +48,7 @@ impl Default for Options {
 /// Reads and checks a network.
 ///
 /// Nested graphs are flattened to names `outer.inner`. A cycle without delay gets one of one step on the edge that
-/// leaves its last spiking neuron (see [`Options`] for what else the file leaves open).
+/// leaves its last spiking neuron.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::File`] for a file that is not NIR, [`Error::Unsupported`] for primitives without a
