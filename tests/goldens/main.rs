@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod case;
-
 mod nets;
 mod neurons;
+#[cfg(feature = "nir")]
+mod nir;
+#[cfg(feature = "nir")]
+mod nir_real;
 mod srnn;
