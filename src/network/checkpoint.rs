@@ -1,7 +1,28 @@
-//! Weights by name.
+//! Weights by name, and checkpoints: safetensors files that carry weights and, where we wrote them, the network.
+//!
+//! A file that another program wrote (a PyTorch `state_dict`) has the weights alone; a [`NetworkFile`] says which
+//! tensor each layer takes. One that [`save`] wrote has tensors `<layer>.weight` and so on, and the network file's
+//! text in its metadata under [`NETWORK_KEY`]; [`read`] needs nothing else.
 
-use crate::layer::Layer;
-use crate::tensor::Tensor;
+mod archive;
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::file::{self, NetworkFile, Scales};
+use super::nearest::listed;
+use super::{Network, Node};
+use crate::error::{Error, Result};
+use crate::layer::{Layer, loaded};
+use crate::neuron::Param;
+use crate::tensor::{Shape, Tensor};
+use archive::Archive;
+
+/// The metadata key of a safetensors file under which the network stands as TOML.
+pub const NETWORK_KEY: &str = "saltatory.network";
 
 /// The tensors a layer holds, by what they are.
 pub fn tensors(layer: &Layer) -> Vec<(&'static str, &Tensor)> {
@@ -18,4 +39,171 @@ pub fn tensors(layer: &Layer) -> Vec<(&'static str, &Tensor)> {
         _ => Vec::new(),
     };
     list.into_iter().filter_map(|(what, tensor)| tensor.map(|t| (what, t))).collect()
+}
+
+/// What weights a layer is to have, by what they are; a scale always has its own.
+pub fn slots(layer: &Layer) -> Vec<&'static str> {
+    let biased = |has_bias: bool| if has_bias { vec!["weight", "bias"] } else { vec!["weight"] };
+    match layer {
+        Layer::Conv(c) => biased(c.has_bias || c.bias.is_some()),
+        Layer::Linear(l) => biased(l.has_bias || l.bias.is_some()),
+        Layer::BatchNorm(n) if n.affine || n.weight.is_some() || n.bias.is_some() => {
+            vec!["weight", "bias", "running_mean", "running_var"]
+        }
+        Layer::BatchNorm(_) => vec!["running_mean", "running_var"],
+        _ => Vec::new(),
+    }
+}
+
+/// The shape of one of a layer's [`slots`] for an input of `input`; `None` where it has no such slot.
+pub fn slot_shape(layer: &Layer, slot: &str, input: &[usize]) -> Option<Shape> {
+    let channels = input.first().copied().unwrap_or(1);
+    match (layer, slot) {
+        (Layer::Conv(c), "weight") => Some(c.weight_shape(channels)),
+        (Layer::Conv(c), "bias") => Some(vec![c.out_channels]),
+        (Layer::Linear(l), "weight") => Some(vec![l.out_features, input.iter().product()]),
+        (Layer::Linear(l), "bias") => Some(vec![l.out_features]),
+        (Layer::BatchNorm(_), "weight" | "bias" | "running_mean" | "running_var") => Some(vec![channels]),
+        _ => None,
+    }
+}
+
+/// The place of one of a layer's [`slots`]; `None` where it has no such slot.
+pub fn slot_mut<'a>(layer: &'a mut Layer, slot: &str) -> Option<&'a mut Option<Tensor>> {
+    match (layer, slot) {
+        (Layer::Conv(c), "weight") => Some(&mut c.weight),
+        (Layer::Conv(c), "bias") => Some(&mut c.bias),
+        (Layer::Linear(l), "weight") => Some(&mut l.weight),
+        (Layer::Linear(l), "bias") => Some(&mut l.bias),
+        (Layer::BatchNorm(n), "weight") => Some(&mut n.weight),
+        (Layer::BatchNorm(n), "bias") => Some(&mut n.bias),
+        (Layer::BatchNorm(n), "running_mean") => Some(&mut n.running_mean),
+        (Layer::BatchNorm(n), "running_var") => Some(&mut n.running_var),
+        _ => None,
+    }
+}
+
+/// The shape each node sees as its input, in the order of [`Network::nodes`].
+pub(super) fn input_shapes(network: &Network) -> Result<Vec<Shape>> {
+    let outputs = network.shapes()?;
+    let mut inputs = outputs.clone();
+    for edge in &network.edges {
+        inputs[edge.to].clone_from(&outputs[edge.from]);
+    }
+    Ok(inputs)
+}
+
+/// A network with its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The network, checked.
+    pub network: Network,
+    /// Names of tensors in the file that no layer takes, sorted: `num_batches_tracked` and the like.
+    pub unused: Vec<String>,
+}
+
+/// Fills the weights of a network from a safetensors file. Values may be F32, F64, F16 or BF16, in PyTorch's layouts.
+///
+/// # Errors
+/// [`Error::File`] naming layer and tensor where one is missing, or has another type or shape, or is not finite.
+pub fn load_weights(file: NetworkFile, path: impl AsRef<Path>) -> Result<Loaded> {
+    let path = path.as_ref();
+    let bytes = archive::bytes(path)?;
+    fill(file, &Archive::new(path, &bytes)?)
+}
+
+/// Reads a network that [`save`] wrote.
+///
+/// # Errors
+/// [`Error::File`] where the file is damaged or carries no network.
+pub fn read(path: impl AsRef<Path>) -> Result<Network> {
+    let path = path.as_ref();
+    let bytes = archive::bytes(path)?;
+    let archive = Archive::new(path, &bytes)?;
+    let Some(text) = archive.metadata(NETWORK_KEY) else {
+        return Err(Error::file(
+            path,
+            format!(
+                "has weights, but no network (no metadata `{NETWORK_KEY}`): describe the network in a `.toml` \
+                 file, and give this one with it (`--weights`)"
+            ),
+        ));
+    };
+    Ok(fill(file::parse(text, path)?, &archive)?.network)
+}
+
+/// Writes a network with its weights. An older file of that name is replaced at once or, on an error, not at all.
+///
+/// # Errors
+/// [`Error::Layer`] where weights are missing, [`Error::Io`].
+pub fn save(network: &Network, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    for Node { name, layer } in &network.nodes {
+        let held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
+        if let Some(missing) = slots(layer).into_iter().find(|slot| !held.contains(slot)) {
+            loaded(name, missing, &None)?;
+        }
+    }
+    let metadata = HashMap::from([(NETWORK_KEY.to_owned(), file::text(network, Scales::Named)?)]);
+    let mut list = Vec::new();
+    for Node { name, layer } in &network.nodes {
+        for (what, tensor) in tensors(layer) {
+            list.push((format!("{name}.{what}"), tensor.shape().to_vec(), little_endian(tensor.data())));
+        }
+    }
+    let views = list
+        .iter()
+        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)));
+    let failed = |e: safetensors::SafeTensorError| Error::file(path, e.to_string());
+    let views: Vec<_> = views.collect::<Result<_, _>>().map_err(failed)?;
+    archive::write(path, &safetensors::serialize(views, Some(metadata)).map_err(failed)?)
+}
+
+fn little_endian(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(bytemuck::cast_slice(values))
+    } else {
+        Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
+}
+
+/// Gives every binding its tensor.
+fn fill(file: NetworkFile, archive: &Archive) -> Result<Loaded> {
+    let NetworkFile { mut network, bindings, .. } = file;
+    let inputs = input_shapes(&network)?;
+    let mut unused: BTreeSet<&str> = archive.names().collect();
+    for binding in &bindings {
+        let Node { name, layer } = &mut network.nodes[binding.node];
+        let fail = |message: String| {
+            Error::file(archive.path, format!("layer `{name}`: tensor `{}`: {message}", binding.tensor))
+        };
+        let Some(tensor) = archive.tensor(&binding.tensor) else {
+            let near = listed(&binding.tensor, archive.names(), 3);
+            let way_out = if binding.parameter == "bias" { "; a layer without bias says `bias = false`" } else { "" };
+            return Err(fail(format!("not there for its {}; the closest are {near}{way_out}", binding.parameter)));
+        };
+        unused.remove(binding.tensor.as_str());
+        if let Layer::Neuron(neuron) = layer {
+            let param = match (tensor.numbers().map_err(fail)?, tensor.shape()) {
+                (values, _) if values.len() == 1 => Param::Shared(values[0]),
+                (values, shape) => Param::Each { shape: shape.to_vec(), values },
+            };
+            file::set_parameter(neuron, binding.parameter, param).map_err(fail)?;
+            continue;
+        }
+        let expected = slot_shape(layer, binding.parameter, &inputs[binding.node]);
+        if let Some(expected) = &expected
+            && expected != tensor.shape()
+        {
+            let what = binding.parameter;
+            return Err(fail(format!("expected a {what} of shape {expected:?}, got {:?}", tensor.shape())));
+        }
+        let value = Tensor::new(tensor.shape(), tensor.floats().map_err(fail)?)?;
+        match slot_mut(layer, binding.parameter) {
+            Some(slot) => *slot = Some(value),
+            None => *layer = Layer::Scale(value),
+        }
+    }
+    network.check().map_err(|e| Error::file(archive.path, e.to_string()))?;
+    Ok(Loaded { network, unused: unused.into_iter().map(str::to_owned).collect() })
 }

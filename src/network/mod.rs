@@ -6,11 +6,17 @@
 
 mod builder;
 pub mod checkpoint;
+mod dialect_file;
 pub mod file;
 mod graph;
+mod init;
+mod nearest;
+mod open;
 
 pub use builder::Builder;
+pub use dialect_file::DialectChoice;
 pub use graph::order;
+pub use open::{OpenOptions, open};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,1 +1,0 @@
-//! Network files in TOML.

@@ -1,0 +1,137 @@
+//! Network files in TOML, both ways.
+//!
+//! ```toml
+//! name = "small"                # default: the file's stem
+//! dialect = "spikingjelly"      # whose rules neurons follow; sets dt unless it is given
+//! dt = 1.0
+//! steps = 4
+//! readout = "mean"              # mean sum count last max trace
+//! output = "fc"                 # default: the last layer
+//!
+//! [input]                       # InputSpec
+//! shape = [1, 28, 28]
+//!
+//! [rules]                       # RuleChanges for all neurons
+//! fire = "gt"
+//!
+//! [[layer]]
+//! name = "conv"                 # default: type and position
+//! type = "conv2d"
+//! from = "input"                # default: the layer before; or ["a", "b"], or [{ layer = "a", delay = 1 }]
+//! out_channels = 32
+//! kernel = 3                    # or [height, width]
+//! padding = "same"              # or "valid", one number, one per axis
+//! weights = "net.0"             # prefix of the tensors' names: `net.0.weight`; default: the layer's name
+//! tensors = { bias = "b0" }     # or single names
+//!
+//! [[layer]]
+//! type = "lif"
+//! tau = 2.0                     # a number, an array, or the name of a tensor
+//! reset = "subtract"            # every key of RuleChanges
+//!
+//! [[layer]]
+//! type = "flatten"
+//!
+//! [[layer]]
+//! name = "fc"
+//! type = "linear"
+//! out_features = 10
+//! ```
+//!
+//! | type | keys |
+//! |---|---|
+//! | `conv1d` `conv2d` | `out_channels` `kernel` `stride` `padding` `dilation` `groups` `bias` `weights` `tensors` |
+//! | `linear` | `out_features` `bias` `weights` `tensors` |
+//! | `batch_norm` | `eps` `affine` `weights` `tensors` |
+//! | `max_pool` `avg_pool` `sum_pool` | `kernel` `stride` (default: the kernel) `padding` `axes` (1 or 2) |
+//! | `flatten` | `start` `end`: axes of one sample, both included; -1: the last |
+//! | `scale` | `factor` |
+//! | `delay` | `steps` |
+//! | `dropout` | `p` |
+//! | `add` | |
+//! | `if` | `r` `threshold` `v_reset` |
+//! | `lif` | as `if`, and `tau` or `decay` (`beta`), `v_leak`, `decay_input` |
+//! | `plif` | `w` or `tau`, `v_leak` `threshold` `v_reset` |
+//! | `cuba_lif` | as `lif`, and `tau_syn` or `decay_syn` (`alpha`), `w_in` |
+//! | `li` `cuba_li` | as `lif` and `cuba_lif`, without `threshold` and `v_reset` |
+//! | `integrator` | `r` |
+//! | `threshold` | `threshold` |
+//!
+//! SpikingJelly's `decay_input = false` is `input_gain = "r"`, its `v_reset = "none"` is `reset = "subtract"`. On a
+//! population, `recurrent = { weights = "l1.recurrent", bias = true }` feeds its spikes back one step later, through
+//! a linear layer that is called as the population with `.w_rec` behind it.
+
+mod keys;
+mod layer;
+mod neuron;
+mod read;
+mod write;
+
+pub(super) use keys::Keys;
+pub(super) use neuron::set_parameter;
+pub(super) use read::{dialect, table, text as read_text};
+pub use read::{parse, read};
+pub use write::to_toml;
+pub(super) use write::{Scales, text};
+
+use std::path::PathBuf;
+
+use super::checkpoint::slots;
+use super::{Network, Node};
+use crate::error::{Error, Result};
+
+/// A network as its file describes it, and where its weights are to come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkFile {
+    /// The network without weights. What a tensor will give holds its default until then.
+    pub network: Network,
+    /// Which tensor each parameter takes.
+    pub bindings: Vec<Binding>,
+    /// The file, for messages.
+    pub origin: PathBuf,
+}
+
+/// Which tensor one parameter of one layer takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The layer, as an index into [`Network::nodes`].
+    pub node: usize,
+    /// `weight`, `bias`, `running_mean`, `running_var`, `scale`, or the key of a neuron's parameter.
+    pub parameter: &'static str,
+    /// The tensor's name.
+    pub tensor: String,
+}
+
+impl NetworkFile {
+    /// The network without weights, to be initialised and trained.
+    ///
+    /// # Errors
+    /// Where a scale or a neuron's parameter is the name of a tensor: no seed could give it.
+    pub fn without_weights(self) -> Result<Network> {
+        let named = |b: &&Binding| !slots(&self.network.nodes[b.node].layer).contains(&b.parameter);
+        match self.bindings.iter().find(named) {
+            None => Ok(self.network),
+            Some(binding) => Err(Error::file(
+                &self.origin,
+                format!(
+                    "layer `{}`: takes its `{}` from the tensor `{}`: give the file with the weights (`--weights`)",
+                    self.network.nodes[binding.node].name, binding.parameter, binding.tensor
+                ),
+            )),
+        }
+    }
+}
+
+impl From<Network> for NetworkFile {
+    /// Binds every weight to `<layer>.weight` and so on, as [`super::checkpoint::save`] names them.
+    fn from(network: Network) -> Self {
+        let mut bindings = Vec::new();
+        for (node, Node { name, layer }) in network.nodes.iter().enumerate() {
+            for parameter in slots(layer) {
+                bindings.push(Binding { node, parameter, tensor: format!("{name}.{parameter}") });
+            }
+        }
+        let origin = PathBuf::from(&network.name);
+        NetworkFile { network, bindings, origin }
+    }
+}
