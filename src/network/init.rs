@@ -20,7 +20,7 @@ impl Network {
         for (index, (Node { name, layer }, input)) in self.nodes.iter_mut().zip(inputs).enumerate() {
             for (position, slot) in slots(layer).into_iter().enumerate() {
                 let Some(shape) = slot_shape(layer, slot, &input) else { continue };
-                if !element_count(&shape).is_some_and(|n| n <= MAX_ELEMENTS) {
+                if element_count(&shape).is_none_or(|n| n > MAX_ELEMENTS) {
                     let message = format!("a {slot} of shape {shape:?} has more than {MAX_ELEMENTS} elements");
                     return Err(Error::layer(name.as_str(), message));
                 }
@@ -89,6 +89,8 @@ fn lowbias32(mut x: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
     use super::*;
     use crate::neuron::Lif;
 

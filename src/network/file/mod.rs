@@ -65,12 +65,14 @@ mod keys;
 mod layer;
 mod neuron;
 mod read;
+mod text;
 mod write;
 
 pub(super) use keys::Keys;
 pub(super) use neuron::set_parameter;
-pub(super) use read::{dialect, table, text as read_text};
+pub(super) use read::dialect;
 pub use read::{parse, read};
+pub(super) use text::{table, text as read_text};
 pub use write::to_toml;
 pub(super) use write::{Scales, text};
 

@@ -1,13 +1,13 @@
 //! From TOML to a network.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::Path;
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::keys::Keys;
 use super::layer::{self, MAX_STEPS, Parsed, Tensors};
+use super::text::{table, text};
 use super::{Binding, NetworkFile};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Linear};
@@ -18,9 +18,6 @@ use crate::neuron::{Dialect, RuleChanges};
 /// More layers than this are taken for a mistake.
 const MAX_LAYERS: usize = 100_000;
 
-/// A file larger than this is taken for a mistake.
-const MAX_BYTES: u64 = 256 << 20;
-
 const TOP: [&str; 9] = ["name", "dialect", "dt", "steps", "readout", "output", "input", "rules", "layer"];
 
 /// Reads a network file. Schema: the module [`crate::network::file`].
@@ -29,18 +26,6 @@ const TOP: [&str; 9] = ["name", "dialect", "dt", "steps", "readout", "output", "
 /// [`Error::Io`], and whatever [`parse`] finds.
 pub fn read(path: impl AsRef<Path>) -> Result<NetworkFile> {
     parse(&text(path.as_ref())?, path.as_ref())
-}
-
-/// The content of a text file.
-pub(in crate::network) fn text(path: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Error::file(path, format!("expected at most {MAX_BYTES} bytes of TOML")));
-    }
-    String::from_utf8(bytes)
-        .map_err(|e| Error::file_at(path, e.utf8_error().valid_up_to() as u64, "expected text in UTF-8"))
 }
 
 /// Reads a network from TOML; `origin` is the file, for messages and for the default name.
@@ -63,20 +48,6 @@ pub fn parse(text: &str, origin: &Path) -> Result<NetworkFile> {
         None => last,
     };
     Ok(file)
-}
-
-/// Any TOML, with the line and column of a fault.
-pub(in crate::network) fn table(text: &str, origin: &Path) -> Result<Table> {
-    text.parse::<Table>().map_err(|e| {
-        let mut start = e.span().map_or(0, |s| s.start).min(text.len());
-        while !text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let before = &text[..start];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Error::file(origin, format!("line {line}, column {column}: {}", e.message().replace('\n', ", ")))
-    })
 }
 
 /// Everything but the layers.
