@@ -1,16 +1,28 @@
-//! Weights in safetensors files: those of other frameworks, taken by name, and our own, which carry their network.
+//! Weights by name, and checkpoints: safetensors files that carry weights and, where we wrote them, the network.
+//!
+//! A file that another program wrote (a PyTorch `state_dict`) has the weights alone; a [`NetworkFile`] says which
+//! tensor each layer takes. One that [`save`] wrote has tensors `<layer>.weight` and so on, and the network file's
+//! text in its metadata under [`NETWORK_KEY`]; [`read`] needs nothing else.
 
-use std::collections::HashMap;
+mod archive;
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 
-use super::Network;
-use super::file::{self, Binding, NetworkFile, nearest};
+use super::file::{self, NetworkFile, Scales};
+use super::nearest::listed;
+use super::{Network, Node};
 use crate::error::{Error, Result};
-use crate::layer::{Conv, Layer, Linear};
-use crate::neuron::{Decay, Model, Param};
-use crate::tensor::Tensor;
+use crate::layer::{Layer, loaded};
+use crate::neuron::Param;
+use crate::tensor::{Shape, Tensor};
+use archive::Archive;
+
+/// The metadata key of a safetensors file under which the network stands as TOML.
+pub const NETWORK_KEY: &str = "saltatory.network";
 
 /// The metadata key under which a checkpoint carries its network, as TOML.
 pub const NETWORK_KEY: &str = "saltatory.network";
@@ -32,183 +44,169 @@ pub fn tensors(layer: &Layer) -> Vec<(&'static str, &Tensor)> {
     list.into_iter().filter_map(|(what, tensor)| tensor.map(|t| (what, t))).collect()
 }
 
-/// Fills a network with the weights of a safetensors file. Tensors that no layer names are left alone.
-///
-/// # Errors
-/// A file that is broken, a tensor that is missing, of another shape or type than its layer needs, or not finite.
-pub fn load_weights(network: NetworkFile, path: &Path) -> Result<Network> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    fill(network, &parsed(path, &bytes)?, path)
+/// What weights a layer is to have, by what they are; a scale always has its own.
+pub fn slots(layer: &Layer) -> Vec<&'static str> {
+    let biased = |has_bias: bool| if has_bias { vec!["weight", "bias"] } else { vec!["weight"] };
+    match layer {
+        Layer::Conv(c) => biased(c.has_bias || c.bias.is_some()),
+        Layer::Linear(l) => biased(l.has_bias || l.bias.is_some()),
+        Layer::BatchNorm(n) if n.affine || n.weight.is_some() || n.bias.is_some() => {
+            vec!["weight", "bias", "running_mean", "running_var"]
+        }
+        Layer::BatchNorm(_) => vec!["running_mean", "running_var"],
+        _ => Vec::new(),
+    }
 }
 
-/// Reads a checkpoint that carries its network.
+/// The shape of one of a layer's [`slots`] for an input of `input`; `None` where it has no such slot.
+pub fn slot_shape(layer: &Layer, slot: &str, input: &[usize]) -> Option<Shape> {
+    let channels = input.first().copied().unwrap_or(1);
+    match (layer, slot) {
+        (Layer::Conv(c), "weight") => Some(c.weight_shape(channels)),
+        (Layer::Conv(c), "bias") => Some(vec![c.out_channels]),
+        (Layer::Linear(l), "weight") => Some(vec![l.out_features, input.iter().product()]),
+        (Layer::Linear(l), "bias") => Some(vec![l.out_features]),
+        (Layer::BatchNorm(_), "weight" | "bias" | "running_mean" | "running_var") => Some(vec![channels]),
+        _ => None,
+    }
+}
+
+/// The place of one of a layer's [`slots`]; `None` where it has no such slot.
+pub fn slot_mut<'a>(layer: &'a mut Layer, slot: &str) -> Option<&'a mut Option<Tensor>> {
+    match (layer, slot) {
+        (Layer::Conv(c), "weight") => Some(&mut c.weight),
+        (Layer::Conv(c), "bias") => Some(&mut c.bias),
+        (Layer::Linear(l), "weight") => Some(&mut l.weight),
+        (Layer::Linear(l), "bias") => Some(&mut l.bias),
+        (Layer::BatchNorm(n), "weight") => Some(&mut n.weight),
+        (Layer::BatchNorm(n), "bias") => Some(&mut n.bias),
+        (Layer::BatchNorm(n), "running_mean") => Some(&mut n.running_mean),
+        (Layer::BatchNorm(n), "running_var") => Some(&mut n.running_var),
+        _ => None,
+    }
+}
+
+/// The shape each node sees as its input, in the order of [`Network::nodes`].
+pub(super) fn input_shapes(network: &Network) -> Result<Vec<Shape>> {
+    let outputs = network.shapes()?;
+    let mut inputs = outputs.clone();
+    for edge in &network.edges {
+        inputs[edge.to].clone_from(&outputs[edge.from]);
+    }
+    Ok(inputs)
+}
+
+/// A network with its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The network, checked.
+    pub network: Network,
+    /// Names of tensors in the file that no layer takes, sorted: `num_batches_tracked` and the like.
+    pub unused: Vec<String>,
+}
+
+/// Fills the weights of a network from a safetensors file. Values may be F32, F64, F16 or BF16, in PyTorch's layouts.
 ///
 /// # Errors
-/// As [`load_weights`]; a file without a network inside.
-pub fn read(path: &Path) -> Result<Network> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let tensors = parsed(path, &bytes)?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(path, &e))?;
-    let text = header.metadata().as_ref().and_then(|m| m.get(NETWORK_KEY)).ok_or_else(|| {
-        Error::file(
+/// [`Error::File`] naming layer and tensor where one is missing, or has another type or shape, or is not finite.
+pub fn load_weights(file: NetworkFile, path: impl AsRef<Path>) -> Result<Loaded> {
+    let path = path.as_ref();
+    let bytes = archive::bytes(path)?;
+    fill(file, &Archive::new(path, &bytes)?)
+}
+
+/// Reads a network that [`save`] wrote.
+///
+/// # Errors
+/// [`Error::File`] where the file is damaged or carries no network.
+pub fn read(path: impl AsRef<Path>) -> Result<Network> {
+    let path = path.as_ref();
+    let bytes = archive::bytes(path)?;
+    let archive = Archive::new(path, &bytes)?;
+    let Some(text) = archive.metadata(NETWORK_KEY) else {
+        return Err(Error::file(
             path,
             format!(
-                "holds weights but no network (no metadata `{NETWORK_KEY}`): describe it in a TOML file and run \
-                 `saltatory run NET.toml --weights {}`",
-                path.display()
+                "has weights, but no network (no metadata `{NETWORK_KEY}`): describe the network in a `.toml` \
+                 file, and give this one with it (`--weights`)"
             ),
-        )
-    })?;
-    fill(file::parse(text, path)?, &tensors, path)
+        ));
+    };
+    Ok(fill(file::parse(text, path)?, &archive)?.network)
 }
 
-/// Writes a network with its weights. The file appears under its name when it is whole.
+/// Writes a network with its weights. An older file of that name is replaced at once or, on an error, not at all.
 ///
 /// # Errors
-/// Where the file cannot be written.
-pub fn save(network: &Network, path: &Path) -> Result<()> {
-    let named = |node: &super::Node, what: &str| format!("{}.{what}", node.name);
-    let list = network.nodes.iter().flat_map(|node| {
-        let tensors = tensors(&node.layer).into_iter().filter(|(what, _)| *what != "scale");
-        tensors.map(move |(what, tensor)| (named(node, what), tensor))
-    });
-    let list: Vec<(String, &Tensor)> = list.collect();
-    let views: Vec<(&str, TensorView<'_>)> = list
+/// [`Error::Layer`] where weights are missing, [`Error::Io`].
+pub fn save(network: &Network, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    for Node { name, layer } in &network.nodes {
+        let held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
+        if let Some(missing) = slots(layer).into_iter().find(|slot| !held.contains(slot)) {
+            loaded(name, missing, &None)?;
+        }
+    }
+    let metadata = HashMap::from([(NETWORK_KEY.to_owned(), file::text(network, Scales::Named)?)]);
+    let mut list = Vec::new();
+    for Node { name, layer } in &network.nodes {
+        for (what, tensor) in tensors(layer) {
+            list.push((format!("{name}.{what}"), tensor.shape().to_vec(), little_endian(tensor.data())));
+        }
+    }
+    let views = list
         .iter()
-        .map(|(name, t)| {
-            let view = TensorView::new(Dtype::F32, t.shape().to_vec(), bytemuck::cast_slice(t.data()));
-            view.map(|view| (name.as_str(), view)).map_err(|e| broken(path, &e))
-        })
-        .collect::<Result<_>>()?;
-    let metadata = HashMap::from([(NETWORK_KEY.to_string(), file::to_toml(network)?)]);
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| broken(path, &e))?;
-    let mut file = crate::io::output::AtomicFile::create(path)?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(|e| Error::io(path, e))?;
-    file.commit()
+        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)));
+    let failed = |e: safetensors::SafeTensorError| Error::file(path, e.to_string());
+    let views: Vec<_> = views.collect::<Result<_, _>>().map_err(failed)?;
+    archive::write(path, &safetensors::serialize(views, Some(metadata)).map_err(failed)?)
 }
 
-fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::file(path, format!("expected a safetensors file: {error}"))
+fn little_endian(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(bytemuck::cast_slice(values))
+    } else {
+        Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
 }
 
-fn parsed<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>> {
-    SafeTensors::deserialize(bytes).map_err(|e| broken(path, &e))
-}
-
-fn fill(file: NetworkFile, tensors: &SafeTensors<'_>, path: &Path) -> Result<Network> {
-    let NetworkFile { mut network, bindings } = file;
+/// Gives every binding its tensor.
+fn fill(file: NetworkFile, archive: &Archive) -> Result<Loaded> {
+    let NetworkFile { mut network, bindings, .. } = file;
+    let inputs = input_shapes(&network)?;
+    let mut unused: BTreeSet<&str> = archive.names().collect();
     for binding in &bindings {
-        let node = &mut network.nodes[binding.node];
-        let view = tensors.tensor(&binding.tensor).map_err(|_| missing(&node.name, binding, tensors, path))?;
+        let Node { name, layer } = &mut network.nodes[binding.node];
         let fail = |message: String| {
-            Error::file(path, format!("layer `{}`: tensor `{}` {message}", node.name, binding.tensor))
+            Error::file(archive.path, format!("layer `{name}`: tensor `{}`: {message}", binding.tensor))
         };
-        let values = values(&view).map_err(fail)?;
-        set(&mut node.layer, &binding.parameter, view.shape(), values).map_err(fail)?;
-    }
-    network.check().map_err(|e| Error::file(path, e.to_string()))?;
-    Ok(network)
-}
-
-fn missing(layer: &str, binding: &Binding, tensors: &SafeTensors<'_>, path: &Path) -> Error {
-    let near = nearest(&binding.tensor, tensors.names().into_iter());
-    let hint = if binding.parameter == "bias" { " (a layer without one says `bias = false`)" } else { "" };
-    let mut names: Vec<&str> = tensors.names();
-    names.sort_unstable();
-    let more = if names.len() > 12 { format!(", and {} more", names.len() - 12) } else { String::new() };
-    let list = names.into_iter().take(12).collect::<Vec<_>>().join(", ");
-    Error::file(
-        path,
-        format!(
-            "layer `{layer}`: there is no tensor `{}` for its {}{near}{hint}; there are {list}{more}",
-            binding.tensor, binding.parameter
-        ),
-    )
-}
-
-/// A tensor's numbers as f64, whatever kind of float they are stored as.
-fn values(view: &TensorView<'_>) -> std::result::Result<Vec<f64>, String> {
-    let data = view.data();
-    fn each<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-        data.as_chunks::<N>().0.iter().map(|&bytes| read(bytes)).collect()
-    }
-    Ok(match view.dtype() {
-        Dtype::F32 => each(data, |b| f64::from(f32::from_le_bytes(b))),
-        Dtype::F64 => each(data, f64::from_le_bytes),
-        Dtype::F16 => each(data, |b| half::f16::from_le_bytes(b).to_f64()),
-        Dtype::BF16 => each(data, |b| half::bf16::from_le_bytes(b).to_f64()),
-        other => return Err(format!("is {other:?}, expected F32, F64, F16 or BF16")),
-    })
-}
-
-/// Gives a layer one of its parameters.
-fn set(layer: &mut Layer, parameter: &str, shape: &[usize], values: Vec<f64>) -> std::result::Result<(), String> {
-    if let Layer::Neuron(neuron) = layer {
-        let param =
-            if values.len() == 1 { Param::Shared(values[0]) } else { Param::Each { shape: shape.to_vec(), values } };
-        if parameter == "v_init" {
-            neuron.v_init = Some(param);
-            return Ok(());
+        let Some(tensor) = archive.tensor(&binding.tensor) else {
+            let near = listed(&binding.tensor, archive.names(), 3);
+            let way_out = if binding.parameter == "bias" { "; a layer without bias says `bias = false`" } else { "" };
+            return Err(fail(format!("not there for its {}; the closest are {near}{way_out}", binding.parameter)));
+        };
+        unused.remove(binding.tensor.as_str());
+        if let Layer::Neuron(neuron) = layer {
+            let param = match (tensor.numbers().map_err(fail)?, tensor.shape()) {
+                (values, _) if values.len() == 1 => Param::Shared(values[0]),
+                (values, shape) => Param::Each { shape: shape.to_vec(), values },
+            };
+            file::set_parameter(neuron, binding.parameter, param).map_err(fail)?;
+            continue;
         }
-        return set_neuron(&mut neuron.model, parameter, param);
-    }
-    let data = values.into_iter().map(|x| x as f32).collect();
-    let tensor = Tensor::new(shape, data).map_err(|e| e.to_string())?;
-    let slot = match (layer, parameter) {
-        (Layer::Scale(scale), _) => {
-            *scale = tensor;
-            return Ok(());
+        let expected = slot_shape(layer, binding.parameter, &inputs[binding.node]);
+        if let Some(expected) = &expected
+            && expected != tensor.shape()
+        {
+            let what = binding.parameter;
+            return Err(fail(format!("expected a {what} of shape {expected:?}, got {:?}", tensor.shape())));
         }
-        (Layer::Conv(Conv { weight, .. }) | Layer::Linear(Linear { weight, .. }), "weight") => weight,
-        (Layer::Conv(Conv { bias, .. }) | Layer::Linear(Linear { bias, .. }), "bias") => bias,
-        (Layer::BatchNorm(n), "weight") => &mut n.weight,
-        (Layer::BatchNorm(n), "bias") => &mut n.bias,
-        (Layer::BatchNorm(n), "running_mean") => &mut n.running_mean,
-        (Layer::BatchNorm(n), "running_var") => &mut n.running_var,
-        (other, what) => return Err(format!("is for `{what}`, which a {} has not", other.kind())),
-    };
-    *slot = Some(tensor);
-    Ok(())
-}
-
-fn set_neuron(model: &mut Model, parameter: &str, param: Param) -> std::result::Result<(), String> {
-    let name = model.name();
-    let decay = |slot: &mut Decay, param: Param| match slot {
-        Decay::Tau(tau) => *tau = param,
-        Decay::Factor(factor) => *factor = param,
-    };
-    match (model, parameter) {
-        (Model::Lif(m), "tau" | "tau_mem" | "decay" | "beta") => decay(&mut m.decay, param),
-        (Model::Li(m), "tau" | "tau_mem" | "decay" | "beta") => decay(&mut m.decay, param),
-        (Model::CubaLif(m), "tau" | "tau_mem" | "decay" | "beta") => decay(&mut m.decay_mem, param),
-        (Model::CubaLi(m), "tau" | "tau_mem" | "decay" | "beta") => decay(&mut m.decay_mem, param),
-        (Model::CubaLif(m), "tau_syn" | "decay_syn" | "alpha") => decay(&mut m.decay_syn, param),
-        (Model::CubaLi(m), "tau_syn" | "decay_syn" | "alpha") => decay(&mut m.decay_syn, param),
-        (Model::ParametricLif(m), "w") => m.w = param,
-        (Model::ParametricLif(m), "tau") => m.w = param.map(|tau| -(tau - 1.0).ln()),
-        (Model::If(m), "r") => m.r = param,
-        (Model::Lif(m), "r") => m.r = param,
-        (Model::Li(m), "r") => m.r = param,
-        (Model::CubaLif(m), "r") => m.r = param,
-        (Model::CubaLi(m), "r") => m.r = param,
-        (Model::Integrator(m), "r") => m.r = param,
-        (Model::CubaLif(m), "w_in") => m.w_in = param,
-        (Model::CubaLi(m), "w_in") => m.w_in = param,
-        (Model::Lif(m), "v_leak") => m.v_leak = Some(param),
-        (Model::ParametricLif(m), "v_leak") => m.v_leak = Some(param),
-        (Model::CubaLif(m), "v_leak") => m.v_leak = Some(param),
-        (Model::Li(m), "v_leak") => m.v_leak = param,
-        (Model::CubaLi(m), "v_leak") => m.v_leak = param,
-        (Model::If(m), "threshold") => m.threshold = param,
-        (Model::Lif(m), "threshold") => m.threshold = param,
-        (Model::ParametricLif(m), "threshold") => m.threshold = param,
-        (Model::CubaLif(m), "threshold") => m.threshold = param,
-        (Model::Threshold(m), "threshold") => m.threshold = param,
-        (Model::If(m), "v_reset") => m.v_reset = param,
-        (Model::Lif(m), "v_reset") => m.v_reset = param,
-        (Model::ParametricLif(m), "v_reset") => m.v_reset = param,
-        (Model::CubaLif(m), "v_reset") => m.v_reset = param,
-        _ => return Err(format!("is for `{parameter}`, which {name} neurons have not")),
+        let value = Tensor::new(tensor.shape(), tensor.floats().map_err(fail)?)?;
+        match slot_mut(layer, binding.parameter) {
+            Some(slot) => *slot = Some(value),
+            None => *layer = Layer::Scale(value),
+        }
     }
-    Ok(())
+    network.check().map_err(|e| Error::file(archive.path, e.to_string()))?;
+    Ok(Loaded { network, unused: unused.into_iter().map(str::to_owned).collect() })
 }

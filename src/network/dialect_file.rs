@@ -1,104 +1,111 @@
-//! Rules from the command line: the name of a dialect, or a TOML file that sets single keys.
+//! A choice of rules from outside the network: a dialect's name, or a file that says more.
 //!
 //! ```toml
-//! dialect = "sinabs"      # to begin with
-//! dt = 1.0
-//! v_min = -1.0            # any rule, for the whole network
-//! [nodes."1.lif"]         # and for single nodes by name
-//! reset = "hard"
+//! dialect = "sinabs"
+//! dt = 1.0                # optional
+//! spikes = "one"          # any key of RuleChanges, for the whole network
+//!
+//! [nodes."1.lif"]         # for single nodes
+//! reset = "none"
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use toml::Value;
 
 use super::Network;
+use super::file::{Keys, dialect, read_text, table};
+use super::nearest::listed;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::neuron::{Dialect, RuleChanges};
 
-/// Rules for a network.
+/// Which rules a network is to follow, whatever its file says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DialectChoice {
-    /// The dialect to begin with; `None`: the network's own.
-    pub dialect: Option<Dialect>,
-    /// The time step.
+    /// The framework.
+    pub dialect: Dialect,
+    /// The time step, where the choice includes one.
     pub dt: Option<f64>,
-    /// Changes for the whole network.
+    /// Changes to the dialect for all neurons.
     pub rules: RuleChanges,
-    /// Changes for single nodes by name.
+    /// Changes for single nodes, by name.
     pub nodes: BTreeMap<String, RuleChanges>,
 }
 
+impl From<Dialect> for DialectChoice {
+    fn from(dialect: Dialect) -> Self {
+        DialectChoice { dialect, ..Default::default() }
+    }
+}
+
 impl DialectChoice {
-    /// A dialect of this name, or the rules of a TOML file at this path.
+    /// Reads an argument: the name of a dialect, or the path of a TOML file.
     ///
     /// # Errors
-    /// A name that is neither; a file with keys that there are not.
+    /// [`Error::Request`] where it is neither, [`Error::File`] for a fault in the file.
     pub fn parse(argument: &str) -> Result<Self> {
         if let Some(dialect) = Dialect::from_name(argument) {
-            return Ok(DialectChoice { dialect: Some(dialect), ..Default::default() });
+            return Ok(dialect.into());
         }
         let path = Path::new(argument);
-        if path.extension().is_none_or(|e| e != "toml") && !path.is_file() {
-            let names = Dialect::ALL.map(Dialect::name).join(", ");
-            return Err(Error::Request(format!("there is no dialect `{argument}`: expected {names}, or a TOML file")));
+        if path.extension().is_some_and(|e| e == "toml") || path.is_file() {
+            return Self::from_toml(&read_text(path)?, path);
         }
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        Self::from_toml(&text).map_err(|message| Error::file(path, message))
+        let names = listed(argument, Dialect::ALL.map(Dialect::name), Dialect::ALL.len());
+        Err(Error::Request(format!("there is no dialect `{argument}`; known are {names}, or the path of a TOML file")))
     }
 
-    /// The rules of a TOML text.
+    /// Reads the content of such a file; `origin` is its path, for messages.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub fn from_toml(text: &str) -> std::result::Result<Self, String> {
-        let mut table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
-        fn take<T: for<'a> Deserialize<'a>>(
-            table: &mut toml::Table,
-            key: &str,
-        ) -> std::result::Result<Option<T>, String> {
-            let value = table.remove(key);
-            value
-                .map(|v| v.try_into().map_err(|e: toml::de::Error| format!("`{key}`: {}", e.message().trim())))
-                .transpose()
+    /// [`Error::File`] naming the key.
+    pub fn from_toml(text: &str, origin: &Path) -> Result<Self> {
+        let mut keys = Keys::new(origin, "", table(text, origin)?);
+        keys.only(&[&["dialect", "dt", "nodes"], &RuleChanges::KEYS[..]].concat())?;
+        let Some(dialect) = dialect(&mut keys)? else {
+            let names = listed("", Dialect::ALL.map(Dialect::name), Dialect::ALL.len());
+            return Err(keys.fail(format!("`dialect` is missing: expected one of {names}")));
+        };
+        let dt = keys.number("dt")?;
+        if let Some(dt) = dt
+            && !(dt.is_finite() && dt > 0.0)
+        {
+            return Err(keys.fail_at("dt", format!("expected a number above zero, got {dt}")));
         }
-        let dialect = take(&mut table, "dialect")?;
-        let dt = take(&mut table, "dt")?;
-        let nodes: BTreeMap<String, RuleChanges> = take(&mut table, "nodes")?.unwrap_or_default();
-        let rules = RuleChanges::deserialize(table).map_err(|e| e.message().trim().to_string())?;
-        Ok(DialectChoice { dialect, dt, rules, nodes })
+        let mut nodes = BTreeMap::new();
+        for (name, value) in keys.table("nodes")?.unwrap_or_default() {
+            let place = format!("nodes.{name}");
+            let Value::Table(table) = value else { return Err(keys.mismatch(&place, "a table", &value)) };
+            let mut inner = keys.inside(&place, table);
+            inner.only(&RuleChanges::KEYS)?;
+            nodes.insert(name, inner.rules()?);
+        }
+        Ok(DialectChoice { dialect, dt, rules: keys.rules()?, nodes })
     }
 
-    /// Lays these rules over a network.
+    /// Lays this choice over a network: the dialect and the rules for all neurons are replaced, those of single nodes
+    /// are changed, and dt stays unless the choice has one.
     ///
     /// # Errors
-    /// Names of nodes that there are not, or that are no neurons.
+    /// [`Error::Network`] for a name that is no population of neurons.
     pub fn apply(&self, network: &mut Network) -> Result<()> {
-        if let Some(dialect) = self.dialect {
-            if network.dialect != dialect && self.dt.is_none() && network.dt == network.dialect.native_dt() {
-                network.dt = dialect.native_dt();
-            }
-            network.dialect = dialect;
-        }
-        network.dt = self.dt.unwrap_or(network.dt);
-        network.rules = self.rules.over(&network.rules);
         for (name, changes) in &self.nodes {
-            let neurons =
-                || network.nodes.iter().filter(|n| matches!(n.layer, Layer::Neuron(_))).map(|n| n.name.as_str());
-            if !neurons().any(|n| n == name) {
-                let list = neurons().collect::<Vec<_>>().join(", ");
-                return Err(Error::Network(format!(
-                    "the rules name `{name}`, which is no population; there are {list}"
-                )));
+            let node = network.nodes.iter_mut().find(|node| node.name == *name);
+            if let Some(Layer::Neuron(neuron)) = node.map(|node| &mut node.layer) {
+                neuron.rules = changes.over(&neuron.rules);
+                continue;
             }
-            for node in network.nodes.iter_mut().filter(|n| n.name == *name) {
-                if let Layer::Neuron(neuron) = &mut node.layer {
-                    neuron.rules = changes.over(&neuron.rules);
-                }
-            }
+            let populations = network.nodes.iter().filter(|n| matches!(n.layer, Layer::Neuron(_)));
+            let names = listed(name, populations.map(|n| n.name.as_str()), 20);
+            return Err(Error::Network(format!(
+                "there are no neurons `{name}` to change the rules of; there are {names}"
+            )));
         }
-        network.check()
+        network.dialect = self.dialect;
+        network.rules = self.rules;
+        network.dt = self.dt.unwrap_or(network.dt);
+        Ok(())
     }
 }

@@ -1,11 +1,39 @@
 //! Order, cycles and shapes of the graph.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
-use super::Network;
+use super::{Edge, Network};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::tensor::{Shape, element_count, shape_text};
+
+/// An error names no more layers than this.
+const MOST_NAMED: usize = 20;
+
+/// The edges by the node they leave and by the node they enter, in their order.
+struct Links<'a> {
+    out: Vec<Vec<&'a Edge>>,
+    into: Vec<Vec<&'a Edge>>,
+}
+
+impl<'a> Links<'a> {
+    fn new(network: &'a Network) -> Result<Self> {
+        let count = network.nodes.len();
+        let mut links = Links { out: vec![Vec::new(); count], into: vec![Vec::new(); count] };
+        for edge in &network.edges {
+            if edge.from >= count || edge.to >= count {
+                return Err(Error::Network(format!(
+                    "an edge goes from node {} to node {}, there are {count}",
+                    edge.from, edge.to
+                )));
+            }
+            links.out[edge.from].push(edge);
+            links.into[edge.to].push(edge);
+        }
+        Ok(links)
+    }
+}
 
 /// Well-formed as a graph: names, indices, one input, everything reached, cycles delayed.
 pub(super) fn check(network: &Network) -> Result<()> {
@@ -16,15 +44,8 @@ pub(super) fn check(network: &Network) -> Result<()> {
             return Err(Error::Network(format!("two layers are called `{}`", node.name)));
         }
     }
+    let links = Links::new(network)?;
     for edge in &network.edges {
-        if edge.from >= nodes.len() || edge.to >= nodes.len() {
-            return Err(Error::Network(format!(
-                "an edge goes from node {} to node {}, there are {}",
-                edge.from,
-                edge.to,
-                nodes.len()
-            )));
-        }
         if matches!(nodes[edge.to].layer, Layer::Input) {
             return Err(Error::Network(format!("an edge goes into the input `{}`", nodes[edge.to].name)));
         }
@@ -37,7 +58,7 @@ pub(super) fn check(network: &Network) -> Result<()> {
         return Err(Error::Network(format!("the output is node {}, there are {}", network.output, nodes.len())));
     }
     for (i, node) in nodes.iter().enumerate() {
-        if !matches!(node.layer, Layer::Input) && !network.edges.iter().any(|e| e.to == i) {
+        if !matches!(node.layer, Layer::Input) && links.into[i].is_empty() {
             return Err(Error::layer(&node.name, "has no input"));
         }
     }
@@ -50,23 +71,28 @@ pub(super) fn check(network: &Network) -> Result<()> {
 /// [`Error::Network`] naming the layers of a cycle without delay.
 pub fn order(network: &Network) -> Result<Vec<usize>> {
     let count = network.nodes.len();
-    let mut waiting = vec![0usize; count];
-    for edge in network.edges.iter().filter(|e| e.delay == 0 && !is_delay(network, e.from)) {
-        waiting[edge.to] += 1;
-    }
+    let links = Links::new(network)?;
+    let within_step = |e: &Edge| e.delay == 0 && !is_delay(network, e.from);
+    let mut waiting: Vec<usize> =
+        links.into.iter().map(|edges| edges.iter().filter(|e| within_step(e)).count()).collect();
+    let mut ready: BinaryHeap<Reverse<usize>> = (0..count).filter(|&i| waiting[i] == 0).map(Reverse).collect();
     let mut done = vec![false; count];
     let mut order = Vec::with_capacity(count);
-    while let Some(next) = (0..count).find(|&i| !done[i] && waiting[i] == 0) {
+    while let Some(Reverse(next)) = ready.pop() {
         done[next] = true;
         order.push(next);
-        for edge in network.edges.iter().filter(|e| e.from == next && e.delay == 0 && !is_delay(network, e.from)) {
+        for edge in links.out[next].iter().filter(|e| within_step(e)) {
             waiting[edge.to] -= 1;
+            if waiting[edge.to] == 0 {
+                ready.push(Reverse(edge.to));
+            }
         }
     }
     if order.len() == count {
         return Ok(order);
     }
-    let stuck: Vec<&str> = (0..count).filter(|&i| !done[i]).map(|i| network.nodes[i].name.as_str()).collect();
+    let names = (0..count).filter(|&i| !done[i]).map(|i| network.nodes[i].name.as_str());
+    let stuck: Vec<&str> = names.take(MOST_NAMED).collect();
     Err(Error::Network(format!(
         "a cycle needs an edge with a delay of at least one step; there is one without through `{}`",
         stuck.join("`, `")
@@ -89,27 +115,32 @@ pub(super) fn shapes(network: &Network) -> Result<Vec<Shape>> {
             "expected an input of shape [features], [channels, length] or [channels, height, width], got {input:?}"
         )));
     }
+    let links = Links::new(network)?;
     let mut shapes: Vec<Option<Shape>> = vec![None; network.nodes.len()];
-    let mut progress = true;
-    while progress {
-        progress = false;
-        for (i, node) in network.nodes.iter().enumerate() {
-            if shapes[i].is_some() {
-                continue;
+    // How many undelayed inputs of each node are still unknown; a node is ready when none is.
+    let mut unknown: Vec<usize> =
+        links.into.iter().map(|edges| edges.iter().filter(|e| e.delay == 0).count()).collect();
+    let mut ready: Vec<usize> = (0..shapes.len()).filter(|&i| matches!(network.nodes[i].layer, Layer::Input)).collect();
+    let mut reached = BTreeSet::new();
+    // Where none is ready there is a cycle, whose own return is not known yet: what has reached it decides.
+    while let Some(next) = ready.pop().or_else(|| reached.pop_first()) {
+        if shapes[next].is_some() {
+            continue;
+        }
+        reached.remove(&next);
+        let node = &network.nodes[next];
+        shapes[next] = match links.into[next].iter().find_map(|e| shapes[e.from].as_deref()) {
+            Some(source) => Some(node.layer.output_shape(&node.name, source)?),
+            None => Some(input.clone()),
+        };
+        for edge in &links.out[next] {
+            reached.insert(edge.to);
+            if edge.delay == 0 {
+                unknown[edge.to] -= 1;
             }
-            if matches!(node.layer, Layer::Input) {
-                shapes[i] = Some(input.clone());
-                progress = true;
-                continue;
+            if unknown[edge.to] == 0 {
+                ready.push(edge.to);
             }
-            let sources = network.edges.iter().filter(|e| e.to == i);
-            let Some(source) = sources.clone().find_map(|e| shapes[e.from].clone()) else { continue };
-            // A cycle's own return is not known yet; every other input must be, so that the first known one decides.
-            if sources.clone().any(|e| e.delay == 0 && shapes[e.from].is_none() && !reaches(network, i, e.from)) {
-                continue;
-            }
-            shapes[i] = Some(node.layer.output_shape(&node.name, &source)?);
-            progress = true;
         }
     }
     let mut known = Vec::with_capacity(shapes.len());
@@ -117,7 +148,7 @@ pub(super) fn shapes(network: &Network) -> Result<Vec<Shape>> {
         known.push(shape.ok_or_else(|| Error::layer(&node.name, "is not reached from the input"))?);
     }
     for (i, node) in network.nodes.iter().enumerate() {
-        let mut sources = network.edges.iter().filter(|e| e.to == i).map(|e| e.from);
+        let mut sources = links.into[i].iter().map(|e| e.from);
         if let Some(first) = sources.next()
             && let Some(other) = sources.find(|&s| known[s] != known[first])
         {
@@ -134,19 +165,4 @@ pub(super) fn shapes(network: &Network) -> Result<Vec<Shape>> {
         }
     }
     Ok(known)
-}
-
-/// Whether there is a path from one node to another.
-fn reaches(network: &Network, from: usize, to: usize) -> bool {
-    let mut seen = vec![false; network.nodes.len()];
-    let mut stack = vec![from];
-    while let Some(node) = stack.pop() {
-        if node == to {
-            return true;
-        }
-        if !std::mem::replace(&mut seen[node], true) {
-            stack.extend(network.edges.iter().filter(|e| e.from == node).map(|e| e.to));
-        }
-    }
-    false
 }

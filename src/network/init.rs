@@ -1,79 +1,139 @@
-//! Weights for a network that has none: the distributions of PyTorch's defaults, from a seed, the same everywhere.
+//! Random weights for a network that is to be trained.
 
-use super::Network;
-use crate::layer::Layer;
-use crate::tensor::Tensor;
+use super::checkpoint::{input_shapes, slot_mut, slot_shape, slots};
+use super::{Network, Node};
+use crate::error::{Error, Result};
+use crate::layer::{Layer, MAX_ELEMENTS};
+use crate::tensor::{Tensor, element_count};
 
 impl Network {
-    /// Fills every missing weight: convolution and linear layers with weights and biases uniform in
-    /// `±1 / sqrt(fan_in)`, batch norms with factor 1, offset 0, mean 0 and variance 1.
+    /// Fills the weights that are missing, as PyTorch does by default: weights and biases of convolutions and linear
+    /// layers uniform in ±1 / sqrt(fan-in); batch normalisation with factor 1, offset 0, mean 0 and variance 1.
     ///
-    /// The numbers are those of a counter-based generator (lowbias32, by Chris Wellons), not PyTorch's stream.
-    pub fn init(&mut self, seed: u32) {
-        let Ok(shapes) = self.shapes() else { return };
-        let inputs: Vec<Vec<usize>> = (0..self.nodes.len())
-            .map(|i| self.edges.iter().find(|e| e.to == i).map_or_else(Vec::new, |e| shapes[e.from].clone()))
-            .collect();
-        for (index, (node, input)) in self.nodes.iter_mut().zip(inputs).enumerate() {
-            let mut stream = Stream { key: mix(seed ^ mix(index as u32)), next: 0 };
-            let channels = input.first().copied().unwrap_or(1);
-            match &mut node.layer {
-                Layer::Conv(conv) => {
-                    let shape = conv.weight_shape(channels);
-                    let fan_in: usize = shape[1..].iter().product();
-                    let bias = conv.has_bias.then(|| vec![conv.out_channels]);
-                    stream.fill(&mut conv.weight, Some(shape), fan_in);
-                    stream.fill(&mut conv.bias, bias, fan_in);
+    /// That is PyTorch's distribution, not its stream. The same seed gives the same weights on every machine:
+    /// each depends only on the seed, the position of its layer in [`Network::nodes`], and its position in the tensor.
+    ///
+    /// # Errors
+    /// Where shapes do not fit, or a layer would have more than [`MAX_ELEMENTS`] weights.
+    pub fn init(&mut self, seed: u64) -> Result<()> {
+        let inputs = input_shapes(self)?;
+        for (index, (Node { name, layer }, input)) in self.nodes.iter_mut().zip(inputs).enumerate() {
+            for (position, slot) in slots(layer).into_iter().enumerate() {
+                let Some(shape) = slot_shape(layer, slot, &input) else { continue };
+                if element_count(&shape).is_none_or(|n| n > MAX_ELEMENTS) {
+                    let message = format!("a {slot} of shape {shape:?} has more than {MAX_ELEMENTS} elements");
+                    return Err(Error::layer(name.as_str(), message));
                 }
-                Layer::Linear(linear) => {
-                    let fan_in: usize = input.iter().product();
-                    let bias = linear.has_bias.then(|| vec![linear.out_features]);
-                    stream.fill(&mut linear.weight, Some(vec![linear.out_features, fan_in]), fan_in);
-                    stream.fill(&mut linear.bias, bias, fan_in);
+                let stream = Stream::new(seed, index, position);
+                let value = initial(layer, slot, &input, shape, stream);
+                if let Some(place @ None) = slot_mut(layer, slot) {
+                    *place = Some(value);
                 }
-                Layer::BatchNorm(norm) => {
-                    let constant = |value: f32| Some(Tensor::filled([channels], value));
-                    norm.running_mean = norm.running_mean.take().or_else(|| constant(0.0));
-                    norm.running_var = norm.running_var.take().or_else(|| constant(1.0));
-                    if norm.affine {
-                        norm.weight = norm.weight.take().or_else(|| constant(1.0));
-                        norm.bias = norm.bias.take().or_else(|| constant(0.0));
-                    }
-                }
-                _ => {}
             }
         }
+        Ok(())
     }
 }
 
-/// Numbers of one layer.
+fn initial(layer: &Layer, slot: &str, input: &[usize], shape: Vec<usize>, stream: Stream) -> Tensor {
+    let Some(fan_in) = fan_in(layer, input) else {
+        let ones = matches!(slot, "weight" | "running_var");
+        return Tensor::filled(shape, if ones { 1.0 } else { 0.0 });
+    };
+    let bound = (1.0 / (fan_in as f64).sqrt()) as f32;
+    let mut tensor = Tensor::filled(shape, 0.0);
+    for (i, x) in tensor.data_mut().iter_mut().enumerate() {
+        *x = bound * (2.0 * stream.uniform(i as u32) - 1.0);
+    }
+    tensor
+}
+
+/// How many inputs one output is a sum of; `None` for a layer without random weights.
+fn fan_in(layer: &Layer, input: &[usize]) -> Option<usize> {
+    matches!(layer, Layer::Conv(_) | Layer::Linear(_)).then(|| {
+        let weight = slot_shape(layer, "weight", input).unwrap_or_default();
+        weight.iter().skip(1).product()
+    })
+}
+
+/// A counter-based generator: the n-th number is a hash of n and a key, so numbers may be drawn in any order.
+#[derive(Clone, Copy)]
 struct Stream {
-    key: u32,
-    next: u32,
+    key: [u32; 2],
 }
 
 impl Stream {
-    fn fill(&mut self, slot: &mut Option<Tensor>, shape: Option<Vec<usize>>, fan_in: usize) {
-        let (None, Some(shape)) = (&slot, shape) else { return };
-        let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
-        let mut tensor = Tensor::filled(shape, 0.0);
-        tensor.data_mut().iter_mut().for_each(|w| *w = ((2.0 * self.uniform() - 1.0) * bound) as f32);
-        *slot = Some(tensor);
+    /// The key is made of the seed, a layer's position and a tensor's position in the layer.
+    fn new(seed: u64, node: usize, slot: usize) -> Self {
+        let place = lowbias32((node as u32).wrapping_mul(8).wrapping_add(slot as u32).wrapping_add(0x9e37_79b9));
+        let (low, high) = (seed as u32, (seed >> 32) as u32);
+        let first = lowbias32(lowbias32(low ^ place).wrapping_add(high));
+        Stream { key: [first, lowbias32(first ^ lowbias32(high.wrapping_add(place)))] }
     }
 
-    /// Uniform in [0, 1).
-    fn uniform(&mut self) -> f64 {
-        let bits = mix(self.next ^ self.key);
-        self.next = self.next.wrapping_add(1);
-        f64::from(bits >> 8) / f64::from(1u32 << 24)
+    /// The n-th number, uniform in [0, 1) with 24 bits.
+    fn uniform(self, n: u32) -> f32 {
+        let bits = lowbias32(lowbias32(n ^ self.key[0]).wrapping_add(self.key[1]));
+        (bits >> 8) as f32 / (1u32 << 24) as f32
     }
 }
 
-/// The finaliser lowbias32.
-fn mix(mut x: u32) -> u32 {
+/// An invertible 32-bit hash with little bias (Chris Wellons, hash-prospector).
+fn lowbias32(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7feb_352d);
     x ^= x >> 15;
     x = x.wrapping_mul(0x846c_a68b);
-    x ^ x >> 16
+    x ^ (x >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use crate::neuron::Lif;
+
+    fn network() -> Network {
+        Network::new([2, 8, 8]).conv2d(16, 3).batch_norm().spiking(Lif::tau(2.0)).flatten().linear(50).build().unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_weights() {
+        let (mut a, mut b, mut c) = (network(), network(), network());
+        a.init(7).unwrap();
+        b.init(7).unwrap();
+        c.init(7 + (1 << 32)).unwrap();
+        assert_eq!(a, b);
+        assert_ne!(a, c);
+        a.check().unwrap();
+        b.init(8).unwrap();
+        assert_eq!(a, b, "weights that are there stay");
+    }
+
+    #[test]
+    fn weights_are_uniform_within_the_bound() {
+        let mut network = network();
+        network.init(1).unwrap();
+        let Layer::Linear(linear) = &network.nodes[5].layer else { panic!("expected the linear layer") };
+        let weight = linear.weight.as_ref().unwrap();
+        assert_eq!(weight.shape(), [50, 16 * 6 * 6]);
+        let bound = 1.0 / 24.0f64;
+        let values: Vec<f64> = weight.data().iter().map(|&x| f64::from(x) / bound).collect();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let square = values.iter().map(|x| x * x).sum::<f64>() / n;
+        assert!(values.iter().all(|x| x.abs() <= 1.0));
+        // Four standard errors of the mean and of the mean square of 28,800 uniform numbers.
+        assert!(mean.abs() < 4.0 * (1.0 / 3.0 / n).sqrt(), "{mean}");
+        assert!((square - 1.0 / 3.0).abs() < 4.0 * (4.0 / 45.0 / n).sqrt(), "{square}");
+    }
+
+    #[test]
+    fn hash_is_the_published_one() {
+        assert_eq!([0, 1, 2, 0xdead_beef].map(lowbias32), HASHED);
+    }
+
+    /// Computed from the published definition with arbitrary-precision integers.
+    const HASHED: [u32; 4] = [0, 0x6889_90c0, 0xd113_2181, 0xe628_c683];
 }

@@ -1,67 +1,81 @@
-//! A network from any file there is a reader for.
+//! A network from a file of any kind.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::dialect_file::DialectChoice;
-use super::{Network, checkpoint, file};
+use super::{DialectChoice, Network, checkpoint, file};
 use crate::error::{Error, Result};
 
-/// What is needed beside the file.
+/// What a user may say about a network beside its file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpenOptions {
-    /// The weights of a `.toml` network file.
+    /// The weights of a `.toml` network, in safetensors.
     pub weights: Option<PathBuf>,
-    /// Rules that go before those of the file.
+    /// Other rules than the file's.
     pub dialect: Option<DialectChoice>,
-    /// The time step, before that of the file and of the rules.
+    /// Another time step than the file's, and than that of `dialect`.
     pub dt: Option<f64>,
 }
 
-/// Reads a network: `.nir`, `.safetensors` with its network inside, or `.toml`, whose weights may be missing.
+/// The kinds of files that hold a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Toml,
+    Safetensors,
+    Nir,
+}
+
+/// Reads a network from a `.toml` (with or without weights), `.safetensors` or `.nir` file.
+///
+/// A network from TOML without `weights` has none: load some, or call [`Network::init`].
 ///
 /// # Errors
-/// A file that is none of these, that is broken, or that does not fit its weights.
-pub fn open(path: &Path, options: &OpenOptions) -> Result<Network> {
-    let extension = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
-    if options.weights.is_some() && extension != "toml" {
-        return Err(Error::Request(format!("{}: `--weights` is for `.toml` network files", path.display())));
+/// Where the file is of another kind or damaged, or the options do not fit it.
+pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Network> {
+    let path = path.as_ref();
+    let kind = kind(path)?;
+    if let (Some(weights), Kind::Safetensors | Kind::Nir) = (&options.weights, kind) {
+        let message = format!("carries its own weights; those of {} are for a `.toml` network", weights.display());
+        return Err(Error::file(path, message));
     }
-    let network = match extension.as_str() {
-        "toml" => {
-            let file = file::read(path)?;
-            match &options.weights {
-                Some(weights) => checkpoint::load_weights(file, weights)?,
-                None => file.network,
-            }
-        }
-        "safetensors" => checkpoint::read(path)?,
-        "nir" | "h5" | "hdf5" => return nir(path, options),
-        _ => {
-            std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
-            return Err(Error::file(path, "expected a network in a `.nir`, `.safetensors` or `.toml` file"));
-        }
+    let mut network = match (kind, &options.weights) {
+        (Kind::Toml, Some(weights)) => checkpoint::load_weights(file::read(path)?, weights)?.network,
+        (Kind::Toml, None) => file::read(path)?.without_weights()?,
+        (Kind::Safetensors, _) => checkpoint::read(path)?,
+        (Kind::Nir, _) => return nir(path, options),
     };
-    let mut network = network;
-    let choice = options.dialect.clone().unwrap_or_default();
-    choice.apply(&mut network).map_err(|e| Error::file(path, e.to_string()))?;
+    if let Some(choice) = &options.dialect {
+        choice.apply(&mut network)?;
+    }
     network.dt = options.dt.unwrap_or(network.dt);
-    network.check().map_err(|e| Error::file(path, e.to_string()))?;
+    if !(network.dt.is_finite() && network.dt > 0.0) {
+        return Err(Error::Request(format!("dt must be above zero, got {}", network.dt)));
+    }
+    network.check()?;
     Ok(network)
 }
 
-#[cfg(feature = "nir")]
-fn nir(path: &Path, options: &OpenOptions) -> Result<Network> {
-    let choice = options.dialect.clone().unwrap_or_default();
-    let options = crate::io::nir::Options {
-        dialect: choice.dialect.unwrap_or(crate::neuron::Dialect::Nir),
-        dt: options.dt.or(choice.dt),
-        rules: choice.rules,
-        node_rules: choice.nodes,
-    };
-    crate::io::nir::read(path, &options)
+fn nir(path: &Path, _: &OpenOptions) -> Result<Network> {
+    Err(Error::Unsupported(format!("{}: reading NIR (HDF5)", path.display())))
 }
 
-#[cfg(not(feature = "nir"))]
-fn nir(path: &Path, _: &OpenOptions) -> Result<Network> {
-    Err(Error::Unsupported(format!("{}: this build reads no NIR files (feature `nir`)", path.display())))
+/// The kind of a file: by its first bytes where they tell, else by its extension.
+fn kind(path: &Path) -> Result<Kind> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    file.take(9).read_to_end(&mut start).map_err(|e| Error::io(path, e))?;
+    if start.starts_with(b"\x89HDF\r\n\x1a\n") {
+        return Ok(Kind::Nir);
+    }
+    // A safetensors file begins with eight bytes of length, below 2^32, and then a brace.
+    if start.len() == 9 && start[4..8] == [0; 4] && start[8] == b'{' {
+        return Ok(Kind::Safetensors);
+    }
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("toml") => Ok(Kind::Toml),
+        Some("safetensors") => Ok(Kind::Safetensors),
+        Some("nir") => Err(Error::file_at(path, 0, "expected HDF5, which a `.nir` file is")),
+        _ => Err(Error::file(path, "expected a network: a `.toml`, `.safetensors` or `.nir` file")),
+    }
 }

@@ -1,229 +1,221 @@
 //! One `[[layer]]` of a network file.
 
-use super::table::Keys;
-use super::{Binding, Connected, NetworkFile, Recurrent, neuron};
-use crate::error::{Error, Result};
+use toml::Value;
+
+use super::keys::{Keys, SIZES};
+use super::neuron;
+use crate::error::Result;
 use crate::layer::{BatchNorm, Conv, Layer, Linear, Padding, Pool, PoolKind};
-use crate::network::Node;
+use crate::network::checkpoint::slots;
 use crate::tensor::Tensor;
 
-/// The types of layers that are no neurons.
-const TYPES: [&str; 11] = [
-    "conv1d",
-    "conv2d",
-    "linear",
-    "batch_norm",
-    "max_pool",
-    "avg_pool",
-    "sum_pool",
-    "flatten",
-    "scale",
-    "add",
-    "dropout",
+/// The types that are not populations of neurons.
+const DENSE: [(&str, &[&str]); 13] = [
+    ("input", &[]),
+    ("conv1d", CONV),
+    ("conv2d", CONV),
+    ("linear", &["out_features", "bias", "weights", "tensors"]),
+    ("batch_norm", &["eps", "affine", "weights", "tensors"]),
+    ("max_pool", POOL),
+    ("avg_pool", POOL),
+    ("sum_pool", POOL),
+    ("flatten", &["start", "end"]),
+    ("scale", &["factor"]),
+    ("add", &[]),
+    ("delay", &["steps"]),
+    ("dropout", &["p"]),
 ];
-
-/// Keys that every layer has.
+const CONV: &[&str] =
+    &["out_channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "weights", "tensors"];
+const POOL: &[&str] = &["kernel", "stride", "padding", "axes"];
+const NEURONS: [&str; 8] = ["if", "lif", "plif", "cuba_lif", "li", "cuba_li", "integrator", "threshold"];
 const COMMON: [&str; 3] = ["name", "type", "from"];
 
-/// Reads a layer; it becomes the next node.
-pub(super) fn read(file: &mut NetworkFile, table: toml::Table) -> Result<Connected> {
-    let node = file.network.nodes.len();
-    let mut keys = Keys::new(format!("layer {node}"), table);
-    let kind: String = keys.required("type")?;
-    let name: String = keys.optional("name")?.unwrap_or_else(|| format!("{kind}{node}"));
-    keys.of.clone_from(&name);
-    let from = sources(&mut keys)?;
-    let prefix: Option<String> = keys.optional("weights")?;
-    let tensors: Option<toml::Table> = keys.optional("tensors")?;
-    let mut recurrent = None;
-    let (layer, known) = match kind.as_str() {
-        "conv1d" => conv(&mut keys, 1)?,
-        "conv2d" => conv(&mut keys, 2)?,
-        "linear" => {
-            let out_features =
-                keys.size("out_features")?.ok_or_else(|| keys.wrong("out_features", "a number of outputs"))?;
-            let has_bias = keys.optional("bias")?.unwrap_or(true);
-            let linear = Linear { has_bias, ..Linear::new(out_features) };
-            (Layer::Linear(linear), vec!["out_features", "bias", "weights", "tensors"])
-        }
-        "batch_norm" => {
-            let eps = keys.optional("eps")?.unwrap_or(1e-5);
-            let affine = keys.optional("affine")?.unwrap_or(true);
-            (
-                Layer::BatchNorm(BatchNorm { eps, affine, ..Default::default() }),
-                vec!["eps", "affine", "weights", "tensors"],
-            )
-        }
-        "max_pool" => pool(&mut keys, PoolKind::Max)?,
-        "avg_pool" => pool(&mut keys, PoolKind::Average)?,
-        "sum_pool" => pool(&mut keys, PoolKind::Sum)?,
-        "flatten" => {
-            let start = keys.optional::<usize>("start")?.unwrap_or(0);
-            let end = keys.optional::<i64>("end")?.filter(|&end| end != -1);
-            let end = end.map(|end| usize::try_from(end).map_err(|_| keys.wrong("end", "an axis, or -1 for the last")));
-            (Layer::Flatten { start, end: end.transpose()? }, vec!["start", "end"])
-        }
-        "scale" => scale(file, node, &mut keys)?,
-        "add" => (Layer::Add, vec![]),
-        "delay" => delay(&mut keys)?,
-        "dropout" => (Layer::Dropout { p: keys.optional("p")?.unwrap_or(0.5) }, vec!["p"]),
-        other if neuron::TYPES.contains(&other) => {
-            recurrent = feedback(&mut keys)?;
-            let (population, known) = neuron::read(&mut file.bindings, node, other, &mut keys)?;
-            (Layer::Neuron(population), known)
-        }
-        other => {
-            let types = || TYPES.into_iter().chain(["delay"]).chain(neuron::TYPES);
-            let near = super::table::nearest(other, types());
-            let list = types().collect::<Vec<_>>().join(", ");
-            return Err(Error::layer(name, format!("unknown type `{other}`{near}; there are {list}")));
-        }
-    };
-    keys.done(&[&COMMON[..], &known].concat())?;
-    let prefix = prefix.unwrap_or_else(|| name.clone());
-    bind(&mut file.bindings, node, &layer, &prefix, tensors)?;
-    file.network.nodes.push(Node { name, layer });
-    Ok(Connected { node, from, recurrent })
+/// Steps of delay that are believed.
+pub(super) const MAX_STEPS: usize = 10_000_000;
+
+/// Parameters and the names of the tensors they take.
+pub(super) type Tensors = Vec<(&'static str, String)>;
+
+/// A layer as it was read.
+pub(super) struct Parsed {
+    /// What it does, without weights.
+    pub layer: Layer,
+    /// Which tensors it takes.
+    pub tensors: Tensors,
+    /// A linear layer through which a population feeds itself, its features still unknown.
+    pub recurrent: Option<(Linear, Tensors)>,
 }
 
-/// The tensors a layer takes, by prefix, or by name where `tensors` says so.
-pub(super) fn bind(
-    bindings: &mut Vec<Binding>,
-    node: usize,
-    layer: &Layer,
-    prefix: &str,
-    tensors: Option<toml::Table>,
-) -> Result<()> {
-    let parameters: Vec<&str> = match layer {
-        Layer::Conv(Conv { has_bias, .. }) | Layer::Linear(Linear { has_bias, .. }) => {
-            if *has_bias {
-                vec!["weight", "bias"]
-            } else {
-                vec!["weight"]
-            }
-        }
-        Layer::BatchNorm(norm) if norm.affine => vec!["weight", "bias", "running_mean", "running_var"],
-        Layer::BatchNorm(_) => vec!["running_mean", "running_var"],
-        _ => vec![],
-    };
-    let mut tensors = Keys::new(format!("{prefix}: tensors"), tensors.unwrap_or_default());
-    for &parameter in &parameters {
-        let named: Option<String> = tensors.optional(parameter)?;
-        let tensor = named.unwrap_or_else(|| format!("{prefix}.{parameter}"));
-        bindings.push(Binding { node, parameter: parameter.into(), tensor });
+/// The names of all types.
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    DENSE.iter().map(|(kind, _)| *kind).chain(NEURONS)
+}
+
+/// Reads what is particular to a type; `None` where there is no such type.
+pub(super) fn read(keys: &mut Keys, kind: &str, name: &str) -> Result<Option<Parsed>> {
+    let mut tensors = Vec::new();
+    if let Some(model) = neuron::model(kind) {
+        keys.only(&[&COMMON[..], &neuron::allowed(model.clone())].concat())?;
+        let recurrent = recurrent(keys, name)?;
+        let layer = Layer::Neuron(neuron::read(model, keys, &mut tensors)?);
+        return Ok(Some(Parsed { layer, tensors, recurrent }));
     }
-    tensors.done(&parameters)
-}
-
-/// `from = "a"`, `["a", "b"]`, or `[{ layer = "a", delay = 1 }]`.
-fn sources(keys: &mut Keys) -> Result<Vec<(String, u32)>> {
-    let one = |keys: &Keys, value: toml::Value| match value {
-        toml::Value::String(name) => Ok((name, 0)),
-        toml::Value::Table(table) => {
-            let mut edge = Keys::new(format!("{}: from", keys.of), table);
-            let source = (edge.required("layer")?, edge.optional("delay")?.unwrap_or(0));
-            edge.done(&["layer", "delay"])?;
-            Ok(source)
-        }
-        _ => Err(keys.wrong("from", "a layer's name, or { layer = \"name\", delay = 1 }")),
+    let Some((_, allowed)) = DENSE.iter().find(|(dense, _)| *dense == kind) else { return Ok(None) };
+    keys.only(&[&COMMON[..], allowed].concat())?;
+    let layer = match kind {
+        "conv1d" => Layer::Conv(conv(keys, Conv::conv1d(0, 0))?),
+        "conv2d" => Layer::Conv(conv(keys, Conv::conv2d(0, 0))?),
+        "linear" => Layer::Linear(linear(keys)?),
+        "batch_norm" => Layer::BatchNorm(batch_norm(keys)?),
+        "max_pool" => Layer::Pool(pool(keys, PoolKind::Max)?),
+        "avg_pool" => Layer::Pool(pool(keys, PoolKind::Average)?),
+        "sum_pool" => Layer::Pool(pool(keys, PoolKind::Sum)?),
+        "flatten" => flatten(keys)?,
+        "scale" => scale(keys, &mut tensors)?,
+        "delay" => delay(keys)?,
+        "dropout" => dropout(keys)?,
+        "add" => Layer::Add,
+        _ => Layer::Input,
     };
-    match keys.raw("from") {
-        None => Ok(Vec::new()),
-        Some(toml::Value::Array(list)) if !list.is_empty() => list.into_iter().map(|value| one(keys, value)).collect(),
-        Some(value) => Ok(vec![one(keys, value)?]),
-    }
+    tensors.extend(names(keys, &layer, name)?);
+    Ok(Some(Parsed { layer, tensors, recurrent: None }))
 }
 
-fn conv(keys: &mut Keys, axes: usize) -> Result<(Layer, Vec<&'static str>)> {
-    let known = vec!["out_channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "weights", "tensors"];
-    let missing = |keys: &Keys, key: &str| Error::layer(&keys.of, format!("`{key}` is missing"));
-    let out_channels = keys.size("out_channels")?.ok_or_else(|| missing(keys, "out_channels"))?;
-    let kernel = keys.axes("kernel", axes, false)?.ok_or_else(|| missing(keys, "kernel"))?;
-    let padding = match keys.raw("padding") {
-        Some(toml::Value::String(name)) if name == "same" => Padding::Same,
-        Some(toml::Value::String(name)) if name == "valid" => Padding::Valid,
+fn required<T>(keys: &Keys, key: &str, value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| keys.fail(format!("`{key}` is missing")))
+}
+
+fn conv(keys: &mut Keys, mut conv: Conv) -> Result<Conv> {
+    let axes = conv.kernel.len();
+    let channels = keys.size("out_channels", SIZES)?;
+    conv.out_channels = required(keys, "out_channels", channels)?;
+    let kernel = keys.sizes("kernel", axes)?;
+    conv.kernel = required(keys, "kernel", kernel)?;
+    conv.stride = keys.sizes("stride", axes)?.unwrap_or(conv.stride);
+    conv.dilation = keys.sizes("dilation", axes)?.unwrap_or(conv.dilation);
+    conv.groups = keys.size("groups", SIZES)?.unwrap_or(conv.groups);
+    conv.has_bias = keys.flag("bias")?.unwrap_or(true);
+    conv.padding = match keys.take("padding") {
         None => Padding::Valid,
-        Some(value) => {
-            let mut only = Keys::new(keys.of.clone(), toml::Table::from_iter([("padding".to_string(), value)]));
-            let read = only.axes("padding", axes, true)?;
-            read.map_or(
-                Padding::Valid,
-                |p| if p.iter().all(|&p| p == 0) { Padding::Valid } else { Padding::Explicit(p) },
-            )
+        Some(Value::String(word)) if word == "same" => Padding::Same,
+        Some(Value::String(word)) if word == "valid" => Padding::Valid,
+        Some(Value::Array(list)) if list.len() == axes => {
+            let pads = list.iter().map(|v| keys.as_size("padding", v, SIZES));
+            Padding::Explicit(pads.collect::<Result<_>>()?)
+        }
+        Some(value @ Value::Integer(_)) => Padding::Explicit(vec![keys.as_size("padding", &value, SIZES)?; axes]),
+        Some(other) => {
+            let expected = format!("a whole number, one for each of the {axes} axes, \"same\" or \"valid\"");
+            return Err(keys.mismatch("padding", &expected, &other));
         }
     };
-    let conv = Conv {
-        out_channels,
-        kernel,
-        stride: keys.axes("stride", axes, false)?.unwrap_or_else(|| vec![1; axes]),
-        padding,
-        dilation: keys.axes("dilation", axes, false)?.unwrap_or_else(|| vec![1; axes]),
-        groups: keys.size("groups")?.unwrap_or(1),
-        has_bias: keys.optional("bias")?.unwrap_or(true),
-        weight: None,
-        bias: None,
-    };
-    Ok((Layer::Conv(conv), known))
-}
-
-fn pool(keys: &mut Keys, kind: PoolKind) -> Result<(Layer, Vec<&'static str>)> {
-    let axes = keys.size("axes")?.unwrap_or(2).min(3);
-    let kernel = keys.axes("kernel", axes, false)?.ok_or_else(|| keys.wrong("kernel", "the extent of a window"))?;
-    let stride = keys.axes("stride", axes, false)?.unwrap_or_else(|| kernel.clone());
-    let padding = keys.axes("padding", axes, true)?.unwrap_or_else(|| vec![0; axes]);
-    Ok((Layer::Pool(Pool { kind, kernel, stride, padding }), vec!["kernel", "stride", "padding", "axes"]))
-}
-
-fn scale(file: &mut NetworkFile, node: usize, keys: &mut Keys) -> Result<(Layer, Vec<&'static str>)> {
-    let number = |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-    let factor = match keys.raw("factor") {
-        Some(toml::Value::String(tensor)) => {
-            file.bindings.push(Binding { node, parameter: "scale".into(), tensor });
-            vec![1.0]
-        }
-        Some(toml::Value::Array(list)) if !list.is_empty() => {
-            let list: Option<Vec<f64>> = list.iter().map(number).collect();
-            list.ok_or_else(|| keys.wrong("factor", "a list of numbers"))?
-        }
-        Some(value) => {
-            vec![number(&value).ok_or_else(|| keys.wrong("factor", "a number, a list, or a tensor's name"))?]
-        }
-        None => return Err(keys.wrong("factor", "a number, a list, or a tensor's name")),
-    };
-    let factor = factor.into_iter().map(|x| x as f32).collect();
-    Ok((Layer::Scale(Tensor::vector(factor)), vec!["factor"]))
-}
-
-fn delay(keys: &mut Keys) -> Result<(Layer, Vec<&'static str>)> {
-    let steps = match keys.raw("steps") {
-        Some(toml::Value::Integer(n)) => vec![n],
-        Some(toml::Value::Array(list)) => {
-            let list: Option<Vec<i64>> = list.iter().map(toml::Value::as_integer).collect();
-            list.ok_or_else(|| keys.wrong("steps", "whole numbers"))?
-        }
-        _ => return Err(keys.wrong("steps", "a number of steps, or one for each element")),
-    };
-    let steps = steps.into_iter().map(|n| u32::try_from(n).ok().filter(|&n| n <= MAX_DELAY));
-    let steps: Option<Vec<u32>> = steps.collect();
-    let steps = steps.ok_or_else(|| keys.wrong("steps", &format!("0 to {MAX_DELAY}")))?;
-    Ok((Layer::Delay(steps), vec!["steps"]))
-}
-
-/// A longer delay than this is taken for a mistake.
-const MAX_DELAY: u32 = 1_000_000;
-
-/// `recurrent = { bias = true, weights = "rnn.w" }`, or `recurrent = true`.
-fn feedback(keys: &mut Keys) -> Result<Option<Recurrent>> {
-    match keys.raw("recurrent") {
-        None | Some(toml::Value::Boolean(false)) => Ok(None),
-        Some(toml::Value::Boolean(true)) => Ok(Some(Recurrent { bias: true, weights: None })),
-        Some(toml::Value::Table(table)) => {
-            let mut inner = Keys::new(format!("{}: recurrent", keys.of), table);
-            let recurrent =
-                Recurrent { bias: inner.optional("bias")?.unwrap_or(true), weights: inner.optional("weights")? };
-            inner.done(&["bias", "weights"])?;
-            Ok(Some(recurrent))
-        }
-        Some(_) => Err(keys.wrong("recurrent", "true, or { bias = true, weights = \"prefix\" }")),
+    // Zeros are refused with the shapes, but "same" looks at the kernel before.
+    if conv.kernel.contains(&0) {
+        return Err(keys.fail_at("kernel", "expected at least 1, got 0"));
     }
+    Ok(conv)
+}
+
+fn linear(keys: &mut Keys) -> Result<Linear> {
+    let features = keys.size("out_features", SIZES)?;
+    let mut linear = Linear::new(required(keys, "out_features", features)?);
+    linear.has_bias = keys.flag("bias")?.unwrap_or(true);
+    Ok(linear)
+}
+
+fn batch_norm(keys: &mut Keys) -> Result<BatchNorm> {
+    let mut norm = BatchNorm::default();
+    norm.eps = keys.number("eps")?.unwrap_or(norm.eps);
+    if !(norm.eps.is_finite() && norm.eps >= 0.0) {
+        return Err(keys.fail_at("eps", format!("expected at least 0, got {}", norm.eps)));
+    }
+    norm.affine = keys.flag("affine")?.unwrap_or(norm.affine);
+    Ok(norm)
+}
+
+fn pool(keys: &mut Keys, kind: PoolKind) -> Result<Pool> {
+    let axes = keys.size("axes", 1..=2)?.unwrap_or(if keys.has_one("kernel") { 1 } else { 2 });
+    let kernel = keys.sizes("kernel", axes)?;
+    let kernel = required(keys, "kernel", kernel)?;
+    let stride = keys.sizes("stride", axes)?.unwrap_or_else(|| kernel.clone());
+    let padding = keys.sizes("padding", axes)?.unwrap_or_else(|| vec![0; axes]);
+    Ok(Pool { kind, kernel, stride, padding })
+}
+
+fn flatten(keys: &mut Keys) -> Result<Layer> {
+    let start = keys.size("start", SIZES)?.unwrap_or(0);
+    let end = match keys.take("end") {
+        None | Some(Value::Integer(-1)) => None,
+        Some(value) => match keys.as_size("end", &value, SIZES) {
+            Ok(axis) => Some(axis),
+            Err(_) => return Err(keys.mismatch("end", "an axis, or -1 for the last", &value)),
+        },
+    };
+    Ok(Layer::Flatten { start, end })
+}
+
+fn scale(keys: &mut Keys, tensors: &mut Tensors) -> Result<Layer> {
+    let factor = keys.take("factor");
+    match required(keys, "factor", factor)? {
+        Value::String(name) => {
+            tensors.push(("scale", name));
+            Ok(Layer::Scale(Tensor::filled([1], 1.0)))
+        }
+        value => {
+            let numbers = keys.as_numbers("factor", &value)?;
+            let shape = if numbers.shape.is_empty() { vec![1] } else { numbers.shape };
+            Ok(Layer::Scale(Tensor::new(shape, numbers.values.iter().map(|&x| x as f32).collect())?))
+        }
+    }
+}
+
+fn delay(keys: &mut Keys) -> Result<Layer> {
+    let steps = keys.take("steps");
+    let one = |v: &Value| keys.as_size("steps", v, 0..=MAX_STEPS).map(|n| n as u32);
+    match required(keys, "steps", steps)? {
+        Value::Array(list) => Ok(Layer::Delay(list.iter().map(one).collect::<Result<_>>()?)),
+        value => Ok(Layer::Delay(vec![one(&value)?])),
+    }
+}
+
+fn dropout(keys: &mut Keys) -> Result<Layer> {
+    let p = keys.number("p")?.unwrap_or(0.5);
+    if (0.0..=1.0).contains(&p) {
+        Ok(Layer::Dropout { p: p as f32 })
+    } else {
+        Err(keys.fail_at("p", format!("expected a probability from 0 to 1, got {p}")))
+    }
+}
+
+/// The tensors' names: those in `tensors`, the rest under the prefix `weights`, which by default is `name`.
+fn names(keys: &mut Keys, layer: &Layer, name: &str) -> Result<Tensors> {
+    let prefix = keys.text("weights")?.unwrap_or_else(|| name.to_owned());
+    let mut single = keys.table("tensors")?.unwrap_or_default();
+    let dot = if prefix.is_empty() { "" } else { "." };
+    let mut names = Vec::new();
+    for parameter in slots(layer) {
+        names.push(match single.remove(parameter) {
+            None => (parameter, format!("{prefix}{dot}{parameter}")),
+            Some(Value::String(tensor)) => (parameter, tensor),
+            Some(other) => return Err(keys.mismatch(&format!("tensors.{parameter}"), "a tensor's name", &other)),
+        });
+    }
+    match single.keys().next() {
+        Some(key) => {
+            let known = slots(layer).join("`, `");
+            Err(keys.fail_at("tensors", format!("it has no `{key}`; it takes `{known}`")))
+        }
+        None => Ok(names),
+    }
+}
+
+fn recurrent(keys: &mut Keys, name: &str) -> Result<Option<(Linear, Tensors)>> {
+    let Some(table) = keys.table("recurrent")? else { return Ok(None) };
+    let mut inner = keys.inside("recurrent", table);
+    inner.only(&["bias", "weights", "tensors"])?;
+    let mut linear = Linear::new(1);
+    linear.has_bias = inner.flag("bias")?.unwrap_or(true);
+    let tensors = names(&mut inner, &Layer::Linear(linear.clone()), &format!("{name}.w_rec"))?;
+    Ok(Some((linear, tensors)))
 }

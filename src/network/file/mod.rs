@@ -1,197 +1,139 @@
-//! Network files in TOML: the layers by name, and which tensors of a weights file they take.
+//! Network files in TOML, both ways.
 //!
 //! ```toml
-//! name = "spiking_cnn"
-//! dialect = "spikingjelly"      # the rules neurons follow, and with them the step dt
+//! name = "small"                # default: the file's stem
+//! dialect = "spikingjelly"      # whose rules neurons follow; sets dt unless it is given
+//! dt = 1.0
 //! steps = 4
-//! [input]
+//! readout = "mean"              # mean sum count last max trace
+//! output = "fc"                 # default: the last layer
+//!
+//! [input]                       # InputSpec
 //! shape = [1, 28, 28]
+//!
+//! [rules]                       # RuleChanges for all neurons
+//! fire = "gt"
+//!
 //! [[layer]]
-//! type = "conv2d"               # each layer takes the output of the one before, or `from = "name"`
+//! name = "conv"                 # default: type and position
+//! type = "conv2d"
+//! from = "input"                # default: the layer before; or ["a", "b"], or [{ layer = "a", delay = 1 }]
 //! out_channels = 32
-//! kernel = 3
-//! padding = 1
-//! weights = "net.0"             # takes the tensors `net.0.weight` and `net.0.bias`
+//! kernel = 3                    # or [height, width]
+//! padding = "same"              # or "valid", one number, one per axis
+//! weights = "net.0"             # prefix of the tensors' names: `net.0.weight`; default: the layer's name
+//! tensors = { bias = "b0" }     # or single names
+//!
 //! [[layer]]
 //! type = "lif"
-//! tau = 2.0
-//! reset = "hard"                # any rule may be changed for one layer
+//! tau = 2.0                     # a number, an array, or the name of a tensor
+//! reset = "subtract"            # every key of RuleChanges
+//!
+//! [[layer]]
+//! type = "flatten"
+//!
+//! [[layer]]
+//! name = "fc"
+//! type = "linear"
+//! out_features = 10
 //! ```
+//!
+//! | type | keys |
+//! |---|---|
+//! | `conv1d` `conv2d` | `out_channels` `kernel` `stride` `padding` `dilation` `groups` `bias` `weights` `tensors` |
+//! | `linear` | `out_features` `bias` `weights` `tensors` |
+//! | `batch_norm` | `eps` `affine` `weights` `tensors` |
+//! | `max_pool` `avg_pool` `sum_pool` | `kernel` `stride` (default: the kernel) `padding` `axes` (1 or 2) |
+//! | `flatten` | `start` `end`: axes of one sample, both included; -1: the last |
+//! | `scale` | `factor` |
+//! | `delay` | `steps` |
+//! | `dropout` | `p` |
+//! | `add` | |
+//! | `if` | `r` `threshold` `v_reset` |
+//! | `lif` | as `if`, and `tau` or `decay` (`beta`), `v_leak`, `decay_input` |
+//! | `plif` | `w` or `tau`, `v_leak` `threshold` `v_reset` |
+//! | `cuba_lif` | as `lif`, and `tau_syn` or `decay_syn` (`alpha`), `w_in` |
+//! | `li` `cuba_li` | as `lif` and `cuba_lif`, without `threshold` and `v_reset` |
+//! | `integrator` | `r` |
+//! | `threshold` | `threshold` |
+//!
+//! SpikingJelly's `decay_input = false` is `input_gain = "r"`, its `v_reset = "none"` is `reset = "subtract"`. On a
+//! population, `recurrent = { weights = "l1.recurrent", bias = true }` feeds its spikes back one step later, through
+//! a linear layer that is called as the population with `.w_rec` behind it.
 
+mod keys;
 mod layer;
 mod neuron;
-mod table;
+mod read;
+mod text;
 mod write;
 
-use std::path::Path;
-
-pub(crate) use table::nearest;
+pub(super) use keys::Keys;
+pub(super) use neuron::set_parameter;
+pub(super) use read::dialect;
+pub use read::{parse, read};
+pub(super) use text::{table, text as read_text};
 pub use write::to_toml;
+pub(super) use write::{Scales, text};
 
-use super::{Edge, InputSpec, Network, Node, Readout};
+use std::path::PathBuf;
+
+use super::checkpoint::slots;
+use super::{Network, Node};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, Linear};
-use crate::neuron::{Dialect, RuleChanges};
-use table::Keys;
 
-/// More layers than this are taken for a mistake.
-const MAX_LAYERS: usize = 10_000;
-
-/// A network without its weights, and where they are to be found.
+/// A network as its file describes it, and where its weights are to come from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkFile {
-    /// The network.
+    /// The network without weights. What a tensor will give holds its default until then.
     pub network: Network,
-    /// What each layer takes from a weights file.
+    /// Which tensor each parameter takes.
     pub bindings: Vec<Binding>,
+    /// The file, for messages.
+    pub origin: PathBuf,
 }
 
-/// A tensor that a layer takes.
+/// Which tensor one parameter of one layer takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The layer, by index.
+    /// The layer, as an index into [`Network::nodes`].
     pub node: usize,
-    /// Its parameter: `weight`, `bias`, `running_mean`, `threshold`...
-    pub parameter: String,
-    /// The tensor's name in the weights file.
+    /// `weight`, `bias`, `running_mean`, `running_var`, `scale`, or the key of a neuron's parameter.
+    pub parameter: &'static str,
+    /// The tensor's name.
     pub tensor: String,
 }
 
-/// Reads a network file.
-///
-/// # Errors
-/// A file that cannot be read, is no TOML, or names layers or keys that do not exist.
-pub fn read(path: &Path) -> Result<NetworkFile> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        Error::file_at(
-            path,
-            e.utf8_error().valid_up_to() as u64,
-            "expected a network file in TOML, got bytes that are no text",
-        )
-    })?;
-    parse(&text, path)
-}
-
-/// Reads a network from TOML; `origin` names it in errors.
-///
-/// # Errors
-/// As [`read`].
-pub fn parse(text: &str, origin: &Path) -> Result<NetworkFile> {
-    let table: toml::Table = toml::from_str(text).map_err(|e| {
-        let at = e.span().map_or(String::new(), |span| {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!("line {line}: ")
-        });
-        Error::file(origin, format!("{at}{}", e.message()))
-    })?;
-    network(table, origin).map_err(|e| match e {
-        Error::File { .. } | Error::Io { .. } => e,
-        other => Error::file(origin, other.to_string()),
-    })
-}
-
-fn network(table: toml::Table, origin: &Path) -> Result<NetworkFile> {
-    let mut keys = Keys::new("the network file", table);
-    let input: InputSpec = keys.required("input")?;
-    let dialect: Dialect = keys.optional("dialect")?.unwrap_or_default();
-    let stem = origin.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
-    let mut file = NetworkFile {
-        network: Network {
-            name: keys.optional("name")?.unwrap_or(stem),
-            input,
-            nodes: vec![Node { name: "input".into(), layer: Layer::Input }],
-            edges: Vec::new(),
-            output: 0,
-            dialect,
-            rules: keys.optional::<RuleChanges>("rules")?.unwrap_or_default(),
-            dt: keys.optional("dt")?.unwrap_or_else(|| dialect.native_dt()),
-            steps: keys.optional("steps")?,
-            readout: keys.optional::<Readout>("readout")?,
-        },
-        bindings: Vec::new(),
-    };
-    if file.network.steps == Some(0) {
-        return Err(Error::Network("expected at least one step, got steps = 0".into()));
-    }
-    let output: Option<String> = keys.optional("output")?;
-    let layers: Vec<toml::Table> = keys.optional("layer")?.unwrap_or_default();
-    keys.done(&["name", "dialect", "dt", "steps", "readout", "output", "input", "rules", "layer"])?;
-    if layers.len() > MAX_LAYERS {
-        return Err(Error::Network(format!("expected at most {MAX_LAYERS} layers, got {}", layers.len())));
-    }
-    let mut read = Vec::with_capacity(layers.len());
-    for table in layers {
-        read.push(layer::read(&mut file, table)?);
-    }
-    let last = file.network.nodes.len() - 1;
-    connect(&mut file.network, &read)?;
-    for layer in read {
-        if let Some(recurrent) = layer.recurrent {
-            feed_back(&mut file, layer.node, recurrent)?;
+impl NetworkFile {
+    /// The network without weights, to be initialised and trained.
+    ///
+    /// # Errors
+    /// Where a scale or a neuron's parameter is the name of a tensor: no seed could give it.
+    pub fn without_weights(self) -> Result<Network> {
+        let named = |b: &&Binding| !slots(&self.network.nodes[b.node].layer).contains(&b.parameter);
+        match self.bindings.iter().find(named) {
+            None => Ok(self.network),
+            Some(binding) => Err(Error::file(
+                &self.origin,
+                format!(
+                    "layer `{}`: takes its `{}` from the tensor `{}`: give the file with the weights (`--weights`)",
+                    self.network.nodes[binding.node].name, binding.parameter, binding.tensor
+                ),
+            )),
         }
     }
-    file.network.output = match output {
-        Some(name) => find(&file.network, &name, "output")?,
-        None => last,
-    };
-    file.network.check()?;
-    Ok(file)
 }
 
-/// A layer as its table gives it: which node it became, and what connects it.
-struct Connected {
-    node: usize,
-    /// Names and delays; empty: the layer before.
-    from: Vec<(String, u32)>,
-    recurrent: Option<Recurrent>,
-}
-
-/// A recurrent connection around a population.
-struct Recurrent {
-    bias: bool,
-    weights: Option<String>,
-}
-
-fn connect(network: &mut Network, layers: &[Connected]) -> Result<()> {
-    let mut before = 0;
-    for layer in layers {
-        if layer.from.is_empty() {
-            network.edges.push(Edge { from: before, to: layer.node, delay: 0 });
+impl From<Network> for NetworkFile {
+    /// Binds every weight to `<layer>.weight` and so on, as [`super::checkpoint::save`] names them.
+    fn from(network: Network) -> Self {
+        let mut bindings = Vec::new();
+        for (node, Node { name, layer }) in network.nodes.iter().enumerate() {
+            for parameter in slots(layer) {
+                bindings.push(Binding { node, parameter, tensor: format!("{name}.{parameter}") });
+            }
         }
-        for (name, delay) in &layer.from {
-            let from = find(network, name, &network.nodes[layer.node].name)?;
-            network.edges.push(Edge { from, to: layer.node, delay: *delay });
-        }
-        before = layer.node;
+        let origin = PathBuf::from(&network.name);
+        NetworkFile { network, bindings, origin }
     }
-    Ok(())
-}
-
-/// The spikes of a population come back to it one step later, through a linear layer `<name>.w_rec`.
-fn feed_back(file: &mut NetworkFile, population: usize, recurrent: Recurrent) -> Result<()> {
-    let shapes = file.network.shapes()?;
-    let name = format!("{}.w_rec", file.network.nodes[population].name);
-    if shapes[population].len() != 1 {
-        return Err(Error::layer(
-            name,
-            "a recurrent population must have the shape [features]: put a flatten before it",
-        ));
-    }
-    let linear = Linear { has_bias: recurrent.bias, ..Linear::new(shapes[population][0]) };
-    let node = file.network.nodes.len();
-    let prefix = recurrent.weights.unwrap_or_else(|| name.clone());
-    let layer = Layer::Linear(linear);
-    layer::bind(&mut file.bindings, node, &layer, &prefix, None)?;
-    file.network.nodes.push(Node { name, layer });
-    file.network.edges.push(Edge { from: population, to: node, delay: 1 });
-    file.network.edges.push(Edge { from: node, to: population, delay: 0 });
-    Ok(())
-}
-
-fn find(network: &Network, name: &str, who: &str) -> Result<usize> {
-    network.node(name).ok_or_else(|| {
-        let near = nearest(name, network.nodes.iter().map(|n| n.name.as_str()));
-        Error::Network(format!("`{who}` names the layer `{name}`, which there is not{near}"))
-    })
 }

@@ -1,184 +1,175 @@
-//! A population of a network file: its model, parameters and rules.
+//! Populations of neurons in a network file: which keys name which parameter, in both directions.
 
-use serde::Deserialize;
+use toml::Value;
 
-use super::Binding;
-use super::table::Keys;
-use crate::error::{Error, Result};
+use super::keys::{Keys, Numbers};
+use crate::error::Result;
 use crate::neuron::rules::{InputGain, Reset};
 use crate::neuron::{
-    CubaLi, CubaLif, Decay, If, Integrator, Li, Lif, Neuron, Param, ParametricLif, RuleChanges, Threshold,
+    CubaLi, CubaLif, Decay, If, Integrator, Li, Lif, Model, Neuron, Param, ParametricLif, RuleChanges, Threshold,
 };
 
-/// The types of layers that are neurons.
-pub(super) const TYPES: [&str; 8] = ["if", "lif", "plif", "cuba_lif", "li", "cuba_li", "integrator", "threshold"];
-
-/// Reads a population and the rules in which it differs.
-pub(super) fn read(
-    bindings: &mut Vec<Binding>,
-    node: usize,
-    kind: &str,
-    keys: &mut Keys,
-) -> Result<(Neuron, Vec<&'static str>)> {
-    let mut shorthand = RuleChanges::default();
-    if let Some(decay_input) = keys.optional::<bool>("decay_input")? {
-        shorthand.input_gain = Some(if decay_input { InputGain::DtOverTau } else { InputGain::R });
-    }
-    let mut reader = Reader { bindings, node, keys, known: vec!["decay_input", "recurrent"] };
-    if reader.has_no_v_reset() {
-        shorthand.reset = Some(Reset::Subtract);
-    }
-    let v_init = reader.initial()?;
-    let mut neuron: Neuron = reader.model(kind)?;
-    neuron.v_init = v_init;
-    let mut known = reader.known;
-    let rules = toml::Value::Table(keys.all(&RuleChanges::KEYS));
-    let rules = RuleChanges::deserialize(rules).map_err(|e| Error::layer(&keys.of, e.message().trim().to_string()))?;
-    neuron.rules = rules.over(&shorthand);
-    known.extend(RuleChanges::KEYS);
-    Ok((neuron, known))
+/// One parameter of a model.
+pub(super) enum Field<'a> {
+    /// Just a value.
+    Plain(&'a mut Param),
+    /// A value that may be left to the rules.
+    Optional(&'a mut Option<Param>),
+    /// A time constant, or the decay itself.
+    Decay(&'a mut Decay),
+    /// The learned parameter of [`ParametricLif`], or the time constant in steps.
+    Learned(&'a mut Param),
 }
 
-/// Reads parameters: numbers, lists, or the names of tensors.
-struct Reader<'a> {
-    bindings: &'a mut Vec<Binding>,
-    node: usize,
-    keys: &'a mut Keys,
-    known: Vec<&'static str>,
+type Spelling = &'static [&'static str];
+
+const MEMBRANE: Spelling = &["tau", "tau_mem", "decay", "decay_mem", "beta"];
+const SYNAPSE: Spelling = &["tau_syn", "decay_syn", "alpha"];
+const LEARNED: Spelling = &["w", "tau"];
+const R: Spelling = &["r"];
+const W_IN: Spelling = &["w_in"];
+const V_LEAK: Spelling = &["v_leak"];
+const THRESHOLD: Spelling = &["threshold"];
+const V_RESET: Spelling = &["v_reset"];
+
+/// Every parameter of a model, with the keys that may name it; the first is the one we write.
+pub(super) fn fields(model: &mut Model) -> Vec<(Spelling, Field<'_>)> {
+    use Field::{Decay, Learned, Optional, Plain};
+    match model {
+        Model::If(m) => {
+            vec![(R, Plain(&mut m.r)), (THRESHOLD, Plain(&mut m.threshold)), (V_RESET, Plain(&mut m.v_reset))]
+        }
+        Model::Lif(m) => vec![
+            (MEMBRANE, Decay(&mut m.decay)),
+            (R, Plain(&mut m.r)),
+            (V_LEAK, Optional(&mut m.v_leak)),
+            (THRESHOLD, Plain(&mut m.threshold)),
+            (V_RESET, Plain(&mut m.v_reset)),
+        ],
+        Model::ParametricLif(m) => vec![
+            (LEARNED, Learned(&mut m.w)),
+            (V_LEAK, Optional(&mut m.v_leak)),
+            (THRESHOLD, Plain(&mut m.threshold)),
+            (V_RESET, Plain(&mut m.v_reset)),
+        ],
+        Model::CubaLif(m) => vec![
+            (SYNAPSE, Decay(&mut m.decay_syn)),
+            (MEMBRANE, Decay(&mut m.decay_mem)),
+            (W_IN, Plain(&mut m.w_in)),
+            (R, Plain(&mut m.r)),
+            (V_LEAK, Optional(&mut m.v_leak)),
+            (THRESHOLD, Plain(&mut m.threshold)),
+            (V_RESET, Plain(&mut m.v_reset)),
+        ],
+        Model::Li(m) => {
+            vec![(MEMBRANE, Decay(&mut m.decay)), (R, Plain(&mut m.r)), (V_LEAK, Plain(&mut m.v_leak))]
+        }
+        Model::CubaLi(m) => vec![
+            (SYNAPSE, Decay(&mut m.decay_syn)),
+            (MEMBRANE, Decay(&mut m.decay_mem)),
+            (W_IN, Plain(&mut m.w_in)),
+            (R, Plain(&mut m.r)),
+            (V_LEAK, Plain(&mut m.v_leak)),
+        ],
+        Model::Integrator(m) => vec![(R, Plain(&mut m.r))],
+        Model::Threshold(m) => vec![(THRESHOLD, Plain(&mut m.threshold))],
+    }
 }
 
-impl Reader<'_> {
-    fn model(&mut self, kind: &str) -> Result<Neuron> {
-        Ok(match kind {
-            "if" => {
-                If { r: self.or("r", 1.0)?, threshold: self.or("threshold", 1.0)?, v_reset: self.or("v_reset", 0.0)? }
-                    .into()
-            }
-            "lif" => Lif {
-                decay: self.decay(&["tau", "tau_mem"], &["decay", "beta"])?,
-                r: self.or("r", 1.0)?,
-                v_leak: self.given("v_leak")?,
-                threshold: self.or("threshold", 1.0)?,
-                v_reset: self.or("v_reset", 0.0)?,
-            }
-            .into(),
-            "plif" => {
-                let tau = self.given("tau")?.map(|tau| tau.map(|tau| -(tau - 1.0).ln()));
-                let w = self.given("w")?.or(tau).unwrap_or(Param::Shared(0.0));
-                let v_leak = self.given("v_leak")?;
-                ParametricLif { w, v_leak, threshold: self.or("threshold", 1.0)?, v_reset: self.or("v_reset", 0.0)? }
-                    .into()
-            }
-            "cuba_lif" => CubaLif {
-                decay_syn: self.decay(&["tau_syn"], &["decay_syn", "alpha"])?,
-                decay_mem: self.decay(&["tau", "tau_mem"], &["decay", "beta"])?,
-                w_in: self.or("w_in", 1.0)?,
-                r: self.or("r", 1.0)?,
-                v_leak: self.given("v_leak")?,
-                threshold: self.or("threshold", 1.0)?,
-                v_reset: self.or("v_reset", 0.0)?,
-            }
-            .into(),
-            "li" => Li {
-                decay: self.decay(&["tau", "tau_mem"], &["decay", "beta"])?,
-                r: self.or("r", 1.0)?,
-                v_leak: self.or("v_leak", 0.0)?,
-            }
-            .into(),
-            "cuba_li" => CubaLi {
-                decay_syn: self.decay(&["tau_syn"], &["decay_syn", "alpha"])?,
-                decay_mem: self.decay(&["tau", "tau_mem"], &["decay", "beta"])?,
-                w_in: self.or("w_in", 1.0)?,
-                r: self.or("r", 1.0)?,
-                v_leak: self.or("v_leak", 0.0)?,
-            }
-            .into(),
-            "integrator" => Integrator { r: self.or("r", 1.0)? }.into(),
-            _ => Threshold { threshold: self.or("threshold", 1.0)? }.into(),
-        })
-    }
+/// The model of that name with its default parameters.
+pub(super) fn model(kind: &str) -> Option<Model> {
+    Some(match kind {
+        "if" => Model::If(If::default()),
+        "lif" => Model::Lif(Lif::default()),
+        "plif" => Model::ParametricLif(ParametricLif::default()),
+        "cuba_lif" => Model::CubaLif(CubaLif::default()),
+        "li" => Model::Li(Li::default()),
+        "cuba_li" => Model::CubaLi(CubaLi::default()),
+        "integrator" => Model::Integrator(Integrator::default()),
+        "threshold" => Model::Threshold(Threshold::default()),
+        _ => return None,
+    })
+}
 
-    fn or(&mut self, key: &'static str, default: f64) -> Result<Param> {
-        Ok(self.given(key)?.unwrap_or(Param::Shared(default)))
-    }
+/// The keys a population may have beside those of every layer.
+pub(super) fn allowed(mut model: Model) -> Vec<&'static str> {
+    let leaks = model.affine().leak.is_some();
+    let mut keys: Vec<&str> = fields(&mut model).iter().flat_map(|(spelling, _)| spelling.iter().copied()).collect();
+    keys.extend(leaks.then_some("decay_input"));
+    keys.push("recurrent");
+    keys.extend(RuleChanges::KEYS);
+    keys
+}
 
-    /// A parameter where it is given; a tensor's name is bound, and stands for a value that is not used.
-    fn given(&mut self, key: &'static str) -> Result<Option<Param>> {
-        self.known.push(key);
-        let Some(value) = self.keys.raw(key) else { return Ok(None) };
-        if let toml::Value::String(tensor) = value {
-            self.bindings.push(Binding { node: self.node, parameter: key.into(), tensor });
-            return Ok(Some(Param::Shared(if key == "tau" { 2.0 } else { 1.0 })));
+/// Reads a population; `tensors` gets the key and the name of every parameter that is to come from the weights.
+pub(super) fn read(mut model: Model, keys: &mut Keys, tensors: &mut Vec<(&'static str, String)>) -> Result<Neuron> {
+    let mut soft = false;
+    for (spelling, field) in fields(&mut model) {
+        let given: Vec<&'static str> = spelling.iter().copied().filter(|key| keys.has(key)).collect();
+        if let [one, other, ..] = given[..] {
+            return Err(keys.fail(format!("`{one}` and `{other}` name the same parameter: give one of them")));
         }
-        match numbers(&value) {
-            Some((shape, values)) if shape.is_empty() && values.len() == 1 => Ok(Some(Param::Shared(values[0]))),
-            Some((shape, values)) if !values.is_empty() => Ok(Some(Param::Each { shape, values })),
-            _ => Err(self.keys.wrong(key, "a number, a (nested) list of numbers, or a tensor's name")),
-        }
-    }
-
-    /// A decay by one of its names; without any, a time constant of 2.
-    fn decay(&mut self, tau: &[&'static str], factor: &[&'static str]) -> Result<Decay> {
-        let mut found = None;
-        for (names, is_tau) in [(tau, true), (factor, false)] {
-            for &name in names {
-                let Some(param) = self.given(name)? else { continue };
-                let decay = if is_tau { Decay::Tau(param) } else { Decay::Factor(param) };
-                if found.replace(decay).is_some() {
-                    return Err(self.keys.wrong(name, "one time constant or decay, got two"));
+        for key in given {
+            match keys.take(key) {
+                Some(Value::String(word)) if key == "v_reset" && word == "none" => soft = true,
+                Some(Value::String(name)) => tensors.push((key, name)),
+                Some(value) => {
+                    let param = Param::from(keys.as_numbers(key, &value)?);
+                    set(field, key, param).map_err(|message| keys.fail_at(key, message))?;
+                    break;
                 }
+                None => {}
             }
-        }
-        Ok(found.unwrap_or(Decay::Tau(Param::Shared(2.0))))
-    }
-
-    /// Whether `v_reset = "none"` asks for a soft reset, as SpikingJelly writes it; the key is then done with.
-    fn has_no_v_reset(&mut self) -> bool {
-        match self.keys.raw("v_reset") {
-            Some(toml::Value::String(none)) if none == "none" => true,
-            Some(value) => {
-                self.keys.put("v_reset", value);
-                false
-            }
-            None => false,
         }
     }
-
-    /// Potentials before the first step as a list or a tensor; a number or a word is the rule `v_init`.
-    fn initial(&mut self) -> Result<Option<Param>> {
-        let value = self.keys.raw("v_init");
-        let is_rule = |v: &toml::Value| match v {
-            toml::Value::String(word) => ["zero", "v_reset", "v_leak"].contains(&word.as_str()),
-            other => !other.is_array(),
-        };
-        match value {
-            None => Ok(None),
-            Some(value) if is_rule(&value) => {
-                self.keys.put("v_init", value);
-                Ok(None)
-            }
-            Some(value) => {
-                self.keys.put("v_init", value);
-                self.given("v_init")
-            }
+    let mut rules = keys.rules()?;
+    if soft {
+        if rules.reset.is_some_and(|r| r != Reset::Subtract) {
+            return Err(keys.fail("`v_reset = \"none\"` means `reset = \"subtract\"`, but `reset` says something else"));
         }
+        rules.reset = Some(Reset::Subtract);
+    }
+    if let Some(scaled) = keys.flag("decay_input")? {
+        if rules.input_gain.is_some() {
+            return Err(keys.fail("`decay_input` and `input_gain` say the same thing: give one of them"));
+        }
+        rules.input_gain = Some(if scaled { InputGain::DtOverTau } else { InputGain::R });
+    }
+    Ok(Neuron { model, rules })
+}
+
+/// Sets the parameter that `key` names, as when it comes from a tensor.
+pub(in crate::network) fn set_parameter(neuron: &mut Neuron, key: &str, param: Param) -> Result<(), String> {
+    let field = fields(&mut neuron.model).into_iter().find(|(spelling, _)| spelling.contains(&key));
+    match field {
+        Some((_, field)) => set(field, key, param),
+        None => Err(format!("there is no parameter `{key}`")),
     }
 }
 
-/// A number, or a nested list of numbers with its shape.
-fn numbers(value: &toml::Value) -> Option<(Vec<usize>, Vec<f64>)> {
-    match value {
-        toml::Value::Float(x) => Some((vec![], vec![*x])),
-        toml::Value::Integer(n) => Some((vec![], vec![*n as f64])),
-        toml::Value::Array(list) => {
-            let parts: Vec<_> = list.iter().map(numbers).collect::<Option<_>>()?;
-            let inner = parts.first()?.0.clone();
-            if parts.iter().any(|(shape, _)| *shape != inner) {
-                return None;
+fn set(field: Field, key: &str, param: Param) -> Result<(), String> {
+    match field {
+        Field::Plain(place) => *place = param,
+        Field::Optional(place) => *place = Some(param),
+        Field::Decay(place) if key.starts_with("tau") => *place = Decay::Tau(param),
+        Field::Decay(place) => *place = Decay::Factor(param),
+        Field::Learned(place) if key == "w" => *place = param,
+        Field::Learned(place) => {
+            if let Some(bad) = param.values().iter().find(|&&tau| tau.is_nan() || tau <= 1.0) {
+                return Err(format!("expected a time constant above one step, got {bad}"));
             }
-            let shape = [&[list.len()], &inner[..]].concat();
-            Some((shape, parts.into_iter().flat_map(|(_, values)| values).collect()))
+            // tau = 1 + exp(-w)
+            *place = param.map(|tau| -(tau - 1.0).ln());
         }
-        _ => None,
+    }
+    Ok(())
+}
+
+impl From<Numbers> for Param {
+    fn from(numbers: Numbers) -> Param {
+        match (numbers.shape.is_empty(), numbers.values.first()) {
+            (true, Some(&value)) => Param::Shared(value),
+            _ => Param::Each { shape: numbers.shape, values: numbers.values },
+        }
     }
 }

@@ -1,181 +1,203 @@
-//! A network as TOML, so that a checkpoint can carry it.
+//! From a network to TOML.
 
-use toml::{Table, Value};
+use std::fmt::Write;
 
-use super::super::Network;
+use toml::Value;
+
+use super::neuron::{Field, fields};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, Padding};
-use crate::neuron::{Decay, Model, Neuron, Param};
+use crate::layer::{Conv, Layer, Padding, Pool};
+use crate::network::{Edge, Network};
+use crate::neuron::{Decay, Neuron, Param};
 
-/// The network as a file that [`super::parse`] reads back, without its weights: layers take theirs as
-/// `<layer>.weight`, `<layer>.bias` and so on. Neuron parameters and scale factors are written out.
+/// How the factors of scale layers are written.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::network) enum Scales {
+    /// As numbers.
+    Inline,
+    /// As the name of the tensor `<layer>.scale`.
+    Named,
+}
+
+/// The network as a file that [`super::parse`] reads back, but for its weights. Edges come back grouped by the node
+/// they go to.
 ///
 /// # Errors
-/// Where a part cannot be written as TOML.
+/// Where the network is not well formed.
 pub fn to_toml(network: &Network) -> Result<String> {
-    let mut root = Table::new();
-    root.insert("name".into(), network.name.clone().into());
-    root.insert("dialect".into(), network.dialect.name().into());
-    root.insert("dt".into(), network.dt.into());
+    text(network, Scales::Inline)
+}
+
+/// The same, with a choice of how scales are written.
+pub(in crate::network) fn text(network: &Network, scales: Scales) -> Result<String> {
+    network.check()?;
+    let mut out = Text(String::new());
+    header(&mut out, network)?;
+    let mut incoming: Vec<Vec<Edge>> = vec![Vec::new(); network.nodes.len()];
+    for edge in &network.edges {
+        incoming[edge.to].push(*edge);
+    }
+    for (i, node) in network.nodes.iter().enumerate() {
+        if i == 0 && node.name == "input" && matches!(node.layer, Layer::Input) {
+            continue;
+        }
+        out.0.push_str("\n[[layer]]\n");
+        out.line("name", node.name.as_str());
+        out.line("type", node.layer.kind());
+        from(&mut out, network, i, &incoming[i]);
+        match &node.layer {
+            Layer::Scale(_) if scales == Scales::Named => out.line("factor", format!("{}.scale", node.name)),
+            layer => particular(&mut out, layer)?,
+        }
+    }
+    Ok(out.0)
+}
+
+/// TOML, line by line.
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, key: &str, value: impl Into<Value>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{key} = {}", value.into());
+    }
+
+    fn sizes(&mut self, key: &str, sizes: &[usize]) {
+        self.line(key, sizes.iter().map(|&n| n as i64).collect::<Vec<_>>());
+    }
+
+    /// The fields of a struct whose values are all simple.
+    fn fields(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        self.0.push_str(&toml::to_string(value).map_err(|e| Error::Network(e.to_string()))?);
+        Ok(())
+    }
+}
+
+fn header(out: &mut Text, network: &Network) -> Result<()> {
+    out.line("name", network.name.as_str());
+    out.line("dialect", network.dialect.name());
+    out.line("dt", network.dt);
     if let Some(steps) = network.steps {
-        root.insert("steps".into(), integer(steps));
+        out.line("steps", steps as i64);
     }
     if let Some(readout) = network.readout {
-        root.insert("readout".into(), readout.name().into());
+        out.line("readout", readout.name());
     }
-    root.insert("output".into(), network.nodes[network.output].name.clone().into());
-    root.insert("input".into(), value(&network.input)?);
-    root.insert("rules".into(), value(&network.rules)?);
-    let input = network.nodes.iter().position(|n| n.layer == Layer::Input);
-    let mut layers = Vec::new();
-    let mut before = input;
-    for (index, node) in network.nodes.iter().enumerate().filter(|(i, _)| Some(*i) != input) {
-        let mut layer = parameters(&node.layer)?;
-        layer.insert("name".into(), node.name.clone().into());
-        layer.insert("type".into(), node.layer.kind().into());
-        let sources: Vec<_> = network.edges.iter().filter(|e| e.to == index).collect();
-        if sources.len() != 1 || Some(sources[0].from) != before || sources[0].delay > 0 {
-            let source = |edge: &&super::super::Edge| {
-                let name = Value::from(source_name(network, edge.from, input));
-                if edge.delay == 0 {
-                    return name;
-                }
-                Value::Table(Table::from_iter([
-                    ("layer".to_string(), name),
-                    ("delay".to_string(), i64::from(edge.delay).into()),
-                ]))
-            };
-            layer.insert("from".into(), Value::Array(sources.iter().map(source).collect()));
-        }
-        layers.push(Value::Table(layer));
-        before = Some(index);
+    out.line("output", network.nodes[network.output].name.as_str());
+    out.0.push_str("\n[input]\n");
+    out.fields(&network.input)?;
+    if network.rules != Default::default() {
+        out.0.push_str("\n[rules]\n");
+        out.fields(&network.rules)?;
     }
-    root.insert("layer".into(), Value::Array(layers));
-    toml::to_string(&root).map_err(|e| Error::Network(format!("cannot be written as TOML: {e}")))
+    Ok(())
 }
 
-/// A file calls the input `input`, whatever the network does.
-fn source_name(network: &Network, node: usize, input: Option<usize>) -> String {
-    if Some(node) == input { "input".into() } else { network.nodes[node].name.clone() }
+/// Where a layer takes its input from, unless it is just the layer before.
+fn from(out: &mut Text, network: &Network, node: usize, edges: &[Edge]) {
+    let name = |edge: &Edge| network.nodes[edge.from].name.clone();
+    let source = |edge: &Edge| match edge.delay {
+        0 => Value::from(name(edge)),
+        delay => Value::Table(
+            [("layer".into(), name(edge).into()), ("delay".into(), i64::from(delay).into())].into_iter().collect(),
+        ),
+    };
+    match edges {
+        [] => {}
+        [Edge { from, delay: 0, .. }] if from + 1 == node => {}
+        [edge] => out.line("from", source(edge)),
+        edges => out.line("from", edges.iter().map(source).collect::<Vec<_>>()),
+    }
 }
 
-fn integer(n: usize) -> Value {
-    Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
-fn integers(list: &[usize]) -> Value {
-    Value::Array(list.iter().map(|&n| integer(n)).collect())
-}
-
-fn value<T: serde::Serialize>(of: &T) -> Result<Value> {
-    Value::try_from(of).map_err(|e| Error::Network(format!("cannot be written as TOML: {e}")))
-}
-
-fn parameters(layer: &Layer) -> Result<Table> {
-    let mut table = Table::new();
-    let mut set = |key: &str, value: Value| drop(table.insert(key.into(), value));
+/// The keys that only this type has.
+fn particular(out: &mut Text, layer: &Layer) -> Result<()> {
     match layer {
-        Layer::Conv(conv) => {
-            set("out_channels", integer(conv.out_channels));
-            set("kernel", integers(&conv.kernel));
-            set("stride", integers(&conv.stride));
-            set("dilation", integers(&conv.dilation));
-            set("groups", integer(conv.groups));
-            set("bias", conv.has_bias.into());
-            let padding = match &conv.padding {
-                Padding::Explicit(pads) => integers(pads),
-                Padding::Same => "same".into(),
-                Padding::Valid => "valid".into(),
-            };
-            set("padding", padding);
-        }
+        Layer::Conv(conv) => conv_keys(out, conv),
         Layer::Linear(linear) => {
-            set("out_features", integer(linear.out_features));
-            set("bias", linear.has_bias.into());
+            out.line("out_features", linear.out_features as i64);
+            out.line("bias", linear.has_bias || linear.bias.is_some());
         }
         Layer::BatchNorm(norm) => {
-            set("eps", norm.eps.into());
-            set("affine", norm.affine.into());
+            out.line("eps", norm.eps);
+            out.line("affine", norm.affine || norm.weight.is_some() || norm.bias.is_some());
         }
-        Layer::Pool(pool) => {
-            set("axes", integer(pool.kernel.len()));
-            set("kernel", integers(&pool.kernel));
-            set("stride", integers(&pool.stride));
-            set("padding", integers(&pool.padding));
-        }
+        Layer::Pool(pool) => pool_keys(out, pool),
         Layer::Flatten { start, end } => {
-            set("start", integer(*start));
-            set("end", end.map_or(Value::Integer(-1), integer));
+            out.line("start", *start as i64);
+            out.line("end", end.map_or(-1, |e| e as i64));
         }
         Layer::Scale(factor) => {
-            set("factor", Value::Array(factor.data().iter().map(|&x| Value::Float(f64::from(x))).collect()));
+            let values: Vec<f64> = factor.data().iter().map(|&x| shortest(x)).collect();
+            out.line(
+                "factor",
+                numbers(if factor.len() == 1 && factor.shape().len() < 2 { &[] } else { factor.shape() }, &values),
+            );
         }
-        Layer::Delay(steps) => {
-            let list: Vec<Value> = steps.iter().map(|&s| i64::from(s).into()).collect();
-            set("steps", Value::Array(list));
-        }
-        Layer::Dropout { p } => set("p", f64::from(*p).into()),
-        Layer::Neuron(neuron) => return population(neuron),
+        Layer::Delay(steps) => match steps[..] {
+            [one] => out.line("steps", i64::from(one)),
+            _ => out.line("steps", steps.iter().map(|&s| i64::from(s)).collect::<Vec<_>>()),
+        },
+        Layer::Dropout { p } => out.line("p", shortest(*p)),
+        Layer::Neuron(neuron) => return neuron_keys(out, neuron),
         Layer::Input | Layer::Add => {}
     }
-    Ok(table)
+    Ok(())
 }
 
-fn population(neuron: &Neuron) -> Result<Table> {
-    let Value::Table(mut table) = value(&neuron.rules)? else { return Ok(Table::new()) };
-    let mut set = |key: &str, param: &Param| drop(table.insert(key.into(), param_value(param)));
-    if let Some(v_init) = &neuron.v_init {
-        set("v_init", v_init);
+fn conv_keys(out: &mut Text, conv: &Conv) {
+    out.line("out_channels", conv.out_channels as i64);
+    out.sizes("kernel", &conv.kernel);
+    out.sizes("stride", &conv.stride);
+    match &conv.padding {
+        Padding::Explicit(pads) => out.sizes("padding", pads),
+        Padding::Same => out.line("padding", "same"),
+        Padding::Valid => out.line("padding", "valid"),
     }
-    let mut decay = |key: &'static str, decay_key: &'static str, decay: &Decay| match decay {
-        Decay::Tau(tau) => set(key, tau),
-        Decay::Factor(factor) => set(decay_key, factor),
-    };
-    match &neuron.model {
-        Model::Lif(m) => decay("tau", "decay", &m.decay),
-        Model::Li(m) => decay("tau", "decay", &m.decay),
-        Model::CubaLif(m) => {
-            decay("tau", "decay", &m.decay_mem);
-            decay("tau_syn", "decay_syn", &m.decay_syn);
-        }
-        Model::CubaLi(m) => {
-            decay("tau", "decay", &m.decay_mem);
-            decay("tau_syn", "decay_syn", &m.decay_syn);
-        }
-        Model::ParametricLif(m) => set("w", &m.w),
-        Model::If(_) | Model::Integrator(_) | Model::Threshold(_) => {}
-    }
-    let affine = neuron.model.affine();
-    let fixed_r = matches!(neuron.model, Model::ParametricLif(_) | Model::Threshold(_));
-    if !fixed_r {
-        set("r", &affine.r);
-    }
-    if let Some(v_leak) = &affine.v_leak {
-        set("v_leak", v_leak);
-    }
-    if let Some((_, w_in)) = &affine.synapse {
-        set("w_in", w_in);
-    }
-    if let Some(firing) = &affine.firing {
-        set("threshold", &firing.threshold);
-        if !affine.memoryless {
-            set("v_reset", &firing.v_reset);
-        }
-    }
-    Ok(table)
+    out.sizes("dilation", &conv.dilation);
+    out.line("groups", conv.groups as i64);
+    out.line("bias", conv.has_bias || conv.bias.is_some());
 }
 
-/// A number, or a list nested as the shape says.
-fn param_value(param: &Param) -> Value {
-    fn nested(shape: &[usize], values: &[f64]) -> Value {
-        let Some((&count, inner)) = shape.split_first() else {
-            return Value::Float(values.first().copied().unwrap_or(0.0));
-        };
-        let size = values.len() / count.max(1);
-        Value::Array((0..count).map(|i| nested(inner, &values[i * size..(i + 1) * size])).collect())
+fn pool_keys(out: &mut Text, pool: &Pool) {
+    out.sizes("kernel", &pool.kernel);
+    out.sizes("stride", &pool.stride);
+    out.sizes("padding", &pool.padding);
+}
+
+fn neuron_keys(out: &mut Text, neuron: &Neuron) -> Result<()> {
+    for (spelling, field) in fields(&mut neuron.model.clone()) {
+        let factor = || spelling.iter().find(|key| key.starts_with("decay"));
+        match field {
+            Field::Plain(p) | Field::Learned(p) => out.line(spelling[0], param(p)),
+            Field::Optional(None) => {}
+            Field::Optional(Some(p)) => out.line(spelling[0], param(p)),
+            Field::Decay(Decay::Tau(p)) => out.line(spelling[0], param(p)),
+            Field::Decay(Decay::Factor(p)) => out.line(factor().unwrap_or(&spelling[0]), param(p)),
+        }
     }
+    out.fields(&neuron.rules)
+}
+
+fn param(param: &Param) -> Value {
     match param {
         Param::Shared(value) => Value::Float(*value),
-        Param::Each { shape, values } => nested(shape, values),
+        Param::Each { shape, values } => numbers(shape, values),
     }
+}
+
+/// Values of a shape as nested arrays.
+fn numbers(shape: &[usize], values: &[f64]) -> Value {
+    match shape {
+        [] => Value::Float(values.first().copied().unwrap_or_default()),
+        [extent, rest @ ..] => {
+            let row = (values.len() / extent.max(&1)).max(1);
+            Value::Array(values.chunks(row).map(|row| numbers(rest, row)).collect())
+        }
+    }
+}
+
+/// The shortest decimal that reads back as this f32, which in f64 would have a long tail.
+fn shortest(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or(f64::from(x))
 }
