@@ -10,8 +10,7 @@ use saltatory::{Result, Session};
 
 fn main() -> Result<()> {
     let weights = Some("assets/gestures/weights.safetensors".into());
-    let network =
-        network::open("assets/networks/gestures.toml".as_ref(), &OpenOptions { weights, ..Default::default() })?;
+    let network = network::open("assets/networks/gestures.toml", &OpenOptions { weights, ..Default::default() })?;
     let classes = network.input.classes.clone();
 
     let samples = Dataset::open(&["assets/gestures/test.npz".into()], &Samples::of(&network.input))?;

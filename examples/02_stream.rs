@@ -16,7 +16,7 @@ fn main() -> Result<()> {
         .linear(4)
         .spiking(If::default())
         .build()?;
-    network.init(7);
+    network.init(7)?;
     let mut session = Session::new(network, Options::default())?;
 
     for t in 0..12 {

@@ -7,7 +7,7 @@
 //!     .conv2d(32, 3).padding(1).batch_norm().spiking(Lif::tau(2.0)).max_pool(2)
 //!     .flatten().linear(10).steps(4)
 //!     .build()?;
-//! network.init(42); // or: saltatory::network::open("model.nir".as_ref(), &Default::default())?
+//! network.init(42)?; // or: saltatory::network::open("model.nir", &Default::default())?
 //! let mut session = Session::new(network, Options::default())?;
 //! let scores = session.run(&Tensor::filled([8, 1, 28, 28], 0.5))?.scores;
 //! assert_eq!(scores.shape(), [8, 10]);

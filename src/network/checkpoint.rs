@@ -24,9 +24,6 @@ use archive::Archive;
 /// The metadata key of a safetensors file under which the network stands as TOML.
 pub const NETWORK_KEY: &str = "saltatory.network";
 
-/// The metadata key under which a checkpoint carries its network, as TOML.
-pub const NETWORK_KEY: &str = "saltatory.network";
-
 /// The tensors a layer holds, by what they are.
 pub fn tensors(layer: &Layer) -> Vec<(&'static str, &Tensor)> {
     let list = match layer {

@@ -1,7 +1,7 @@
 //! A choice of rules from outside the network: a dialect's name, or a file that says more.
 //!
 //! ```toml
-//! dialect = "sinabs"
+//! dialect = "sinabs"      # optional
 //! dt = 1.0                # optional
 //! spikes = "one"          # any key of RuleChanges, for the whole network
 //!
@@ -24,8 +24,8 @@ use crate::neuron::{Dialect, RuleChanges};
 /// Which rules a network is to follow, whatever its file says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DialectChoice {
-    /// The framework.
-    pub dialect: Dialect,
+    /// The framework; `None`: the one the network follows already.
+    pub dialect: Option<Dialect>,
     /// The time step, where the choice includes one.
     pub dt: Option<f64>,
     /// Changes to the dialect for all neurons.
@@ -36,7 +36,7 @@ pub struct DialectChoice {
 
 impl From<Dialect> for DialectChoice {
     fn from(dialect: Dialect) -> Self {
-        DialectChoice { dialect, ..Default::default() }
+        DialectChoice { dialect: Some(dialect), ..Default::default() }
     }
 }
 
@@ -64,10 +64,7 @@ impl DialectChoice {
     pub fn from_toml(text: &str, origin: &Path) -> Result<Self> {
         let mut keys = Keys::new(origin, "", table(text, origin)?);
         keys.only(&[&["dialect", "dt", "nodes"], &RuleChanges::KEYS[..]].concat())?;
-        let Some(dialect) = dialect(&mut keys)? else {
-            let names = listed("", Dialect::ALL.map(Dialect::name), Dialect::ALL.len());
-            return Err(keys.fail(format!("`dialect` is missing: expected one of {names}")));
-        };
+        let dialect = dialect(&mut keys)?;
         let dt = keys.number("dt")?;
         if let Some(dt) = dt
             && !(dt.is_finite() && dt > 0.0)
@@ -85,8 +82,8 @@ impl DialectChoice {
         Ok(DialectChoice { dialect, dt, rules: keys.rules()?, nodes })
     }
 
-    /// Lays this choice over a network: the dialect and the rules for all neurons are replaced, those of single nodes
-    /// are changed, and dt stays unless the choice has one.
+    /// Lays this choice over a network. A dialect replaces the network's and its rules for all neurons; without one they
+    /// are changed. Those of single nodes are changed, and dt stays unless the choice has one.
     ///
     /// # Errors
     /// [`Error::Network`] for a name that is no population of neurons.
@@ -103,8 +100,13 @@ impl DialectChoice {
                 "there are no neurons `{name}` to change the rules of; there are {names}"
             )));
         }
-        network.dialect = self.dialect;
-        network.rules = self.rules;
+        network.rules = match self.dialect {
+            Some(dialect) => {
+                network.dialect = dialect;
+                self.rules
+            }
+            None => self.rules.over(&network.rules),
+        };
         network.dt = self.dt.unwrap_or(network.dt);
         Ok(())
     }

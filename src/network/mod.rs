@@ -6,14 +6,19 @@
 
 mod builder;
 pub mod checkpoint;
+mod compile;
 mod dialect_file;
 pub mod file;
 mod graph;
 mod init;
+mod lower;
 mod nearest;
 mod open;
+mod schedule;
+mod simplify;
 
 pub use builder::Builder;
+pub use compile::compile;
 pub use dialect_file::DialectChoice;
 pub use graph::order;
 pub use open::{OpenOptions, open};

@@ -56,8 +56,21 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Network> {
     Ok(network)
 }
 
+#[cfg(feature = "nir")]
+fn nir(path: &Path, options: &OpenOptions) -> Result<Network> {
+    let choice = options.dialect.clone().unwrap_or_default();
+    let options = crate::io::nir::Options {
+        dialect: choice.dialect.unwrap_or(crate::neuron::Dialect::Nir),
+        dt: options.dt.or(choice.dt),
+        rules: choice.rules,
+        node_rules: choice.nodes,
+    };
+    crate::io::nir::read(path, &options)
+}
+
+#[cfg(not(feature = "nir"))]
 fn nir(path: &Path, _: &OpenOptions) -> Result<Network> {
-    Err(Error::Unsupported(format!("{}: reading NIR (HDF5)", path.display())))
+    Err(Error::Unsupported(format!("{}: this build reads no NIR files (feature `nir`)", path.display())))
 }
 
 /// The kind of a file: by its first bytes where they tell, else by its extension.
@@ -75,7 +88,8 @@ fn kind(path: &Path) -> Result<Kind> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("toml") => Ok(Kind::Toml),
         Some("safetensors") => Ok(Kind::Safetensors),
-        Some("nir") => Err(Error::file_at(path, 0, "expected HDF5, which a `.nir` file is")),
+        // The reader says what it is instead of HDF5.
+        Some("nir") => Ok(Kind::Nir),
         _ => Err(Error::file(path, "expected a network: a `.toml`, `.safetensors` or `.nir` file")),
     }
 }

@@ -46,7 +46,7 @@ pub struct Output {
 ///     .conv2d(16, 3).padding(1).spiking(Lif::tau(2.0)).max_pool(2)
 ///     .flatten().linear(10).steps(8)
 ///     .build()?;
-/// network.init(7);
+/// network.init(7)?;
 /// let mut session = Session::new(network, Options::default())?;
 /// let images = Tensor::filled([32, 1, 8, 8], 0.5);
 /// let output = session.run(&images)?;

@@ -90,6 +90,7 @@ impl AtomicFile {
     }
 
     /// The file, to be read from its beginning.
+    #[cfg(feature = "formats")]
     pub(crate) fn rewound(&mut self) -> io::Result<&mut File> {
         let file = self.file.as_mut().ok_or_else(closed)?;
         file.seek(SeekFrom::Start(0))?;

@@ -83,6 +83,11 @@ impl<'a> Keys<'a> {
         self.table.remove(key)
     }
 
+    /// Puts back a value that was only looked at.
+    pub fn put(&mut self, key: &str, value: Value) {
+        self.table.insert(key.into(), value);
+    }
+
     /// A string.
     pub fn text(&mut self, key: &str) -> Result<Option<String>> {
         match self.take(key) {

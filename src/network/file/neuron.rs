@@ -122,6 +122,7 @@ pub(super) fn read(mut model: Model, keys: &mut Keys, tensors: &mut Vec<(&'stati
             }
         }
     }
+    let v_init = initial(keys, tensors)?;
     let mut rules = keys.rules()?;
     if soft {
         if rules.reset.is_some_and(|r| r != Reset::Subtract) {
@@ -135,11 +136,31 @@ pub(super) fn read(mut model: Model, keys: &mut Keys, tensors: &mut Vec<(&'stati
         }
         rules.input_gain = Some(if scaled { InputGain::DtOverTau } else { InputGain::R });
     }
-    Ok(Neuron { model, rules })
+    Ok(Neuron { model, rules, v_init })
+}
+
+/// Potentials before the first step, as a list or a tensor; a number or one of the words is the rule `v_init`.
+fn initial(keys: &mut Keys, tensors: &mut Vec<(&'static str, String)>) -> Result<Option<Param>> {
+    match keys.take("v_init") {
+        Some(Value::String(name)) if !["zero", "v_reset", "v_leak"].contains(&name.as_str()) => {
+            tensors.push(("v_init", name));
+            Ok(None)
+        }
+        Some(list @ Value::Array(_)) => Ok(Some(Param::from(keys.as_numbers("v_init", &list)?))),
+        Some(rule) => {
+            keys.put("v_init", rule);
+            Ok(None)
+        }
+        None => Ok(None),
+    }
 }
 
 /// Sets the parameter that `key` names, as when it comes from a tensor.
 pub(in crate::network) fn set_parameter(neuron: &mut Neuron, key: &str, param: Param) -> Result<(), String> {
+    if key == "v_init" {
+        neuron.v_init = Some(param);
+        return Ok(());
+    }
     let field = fields(&mut neuron.model).into_iter().find(|(spelling, _)| spelling.contains(&key));
     match field {
         Some((_, field)) => set(field, key, param),

@@ -176,6 +176,9 @@ fn neuron_keys(out: &mut Text, neuron: &Neuron) -> Result<()> {
             Field::Decay(Decay::Factor(p)) => out.line(factor().unwrap_or(&spelling[0]), param(p)),
         }
     }
+    if let Some(v_init) = &neuron.v_init {
+        out.line("v_init", param(v_init));
+    }
     out.fields(&neuron.rules)
 }
 
