@@ -121,7 +121,12 @@ impl Lowering<'_> {
             Slot::Empty
         } else {
             let value = self.input_of(node)?;
-            Slot::Buffer(self.shaped(node, value, &simple.shape)?.buffer)
+            let mut value = self.shaped(node, value, &simple.shape)?;
+            if value.edge.series == 0 {
+                let series = Value { edge: output.edge, ..value };
+                value = self.moved(node, value, series, format!("{}.t", simple.name), "for every step".into());
+            }
+            Slot::Buffer(value.buffer)
         };
         let keeps = in_cycle || self.request.streaming;
         let ring = if keeps {
