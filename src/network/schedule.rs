@@ -46,7 +46,7 @@ pub(super) fn schedule(graph: &Graph) -> Vec<Group> {
 
 /// The members of a cycle in the order of a step: delays first, they give what is past.
 fn step_order(graph: &Graph, members: &[usize]) -> Vec<usize> {
-    let is_delay = |i: usize| matches!(graph.nodes[i].layer, Layer::Delay(_));
+    let is_delay = |i: usize| matches!(&graph.nodes[i].layer, Layer::Delay(steps) if steps.iter().all(|&s| s > 0));
     let inside: HashSet<usize> = members.iter().copied().collect();
     let mut order: Vec<usize> = members.iter().copied().filter(|&i| is_delay(i)).collect();
     let mut done: HashSet<usize> = order.iter().copied().collect();

@@ -247,9 +247,9 @@ impl Affine {
             set(rules.spikes == SpikesPerStep::Many && !self.memoryless, flag::MANY);
             set(rules.reset == Reset::Hard, flag::RESET_HARD);
             set(rules.reset == Reset::Subtract, flag::RESET_SUBTRACT);
-            set(rules.reset_delay == 1, flag::RESET_LATE);
+            set(rules.reset_delay == 1 && !self.memoryless, flag::RESET_LATE);
             set(rules.reset_keeps_input, flag::RESET_KEEPS_INPUT);
-            set(rules.reset_residual, flag::RESET_RESIDUAL);
+            set(rules.reset_residual && !self.memoryless, flag::RESET_RESIDUAL);
             set(rules.reset_adds, flag::RESET_ADDS);
         }
         flags

@@ -256,22 +256,26 @@ impl<'a> Lowering<'a> {
             // The cells are the same and in the same order, however they are split into rows.
             return Ok(Value { size, ..value });
         }
-        let elements = value.edge.cells as usize * value.edge.channels as usize;
-        let (from, to) = (value.edge, Edge { cells: size[0] * size[1], channels, ..value.edge });
-        let sources = (0..elements).map(|i| {
+        let to = Edge { cells: size[0] * size[1], channels, ..value.edge };
+        let name = format!("{}.r", self.graph.nodes[node].name);
+        Ok(self.moved(node, value, Value { edge: to, size, ..value }, name, format!("as {}", shape_text(shape))))
+    }
+
+    /// The elements of a value laid out as `to` says, in people's order; a constant may become a series.
+    fn moved(&mut self, node: usize, value: Value, to: Value, name: String, note: String) -> Value {
+        let (from, edge) = (value.edge, to.edge);
+        let sources = (0..edge.cells * edge.channels).map(|i| {
             // People's index runs over channels first; both layouts hold the same people's order.
-            let (cell, channel) = (i / to.channels as usize, i % to.channels as usize);
-            let people = channel * to.cells as usize + cell;
-            (people % from.cells as usize * from.channels as usize + people / from.cells as usize) as u32
+            let (cell, channel) = (i / edge.channels, i % edge.channels);
+            let people = channel * edge.cells + cell;
+            people % from.cells * from.channels + people / from.cells
         });
         let sources = sources.collect();
-        let name = format!("{}.r", self.graph.nodes[node].name);
-        let buffer = self.buffer(name.clone(), Holds::Edge(to), false);
+        let buffer = self.buffer(name.clone(), Holds::Edge(edge), false);
         let sources = self.constant(name, sources);
-        let kernel = Kernel::Reorder(kernel::reorder::Params { input: from, output: to });
-        let note = format!("as {}", shape_text(shape));
+        let kernel = Kernel::Reorder(kernel::reorder::Params { input: from, output: edge });
         self.emit(node, kernel, vec![Slot::Buffer(value.buffer), sources, Slot::Buffer(buffer)], note);
-        Ok(Value { buffer, edge: to, size })
+        Value { buffer, ..to }
     }
 }
 

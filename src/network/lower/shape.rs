@@ -115,13 +115,19 @@ impl Lowering<'_> {
             (0..steps.len()).map(|i| steps[i % channels as usize * cells + i / channels as usize]).collect()
         };
         let output = self.output(node, size, channels);
-        // In a cycle the source comes later in the step; its past is in the ring. Outside, it is here already.
+        // In a cycle the source comes later in the step, unless some element is not delayed; its past is in the ring.
+        // Outside, it is here already.
         let in_cycle = self.cycle.is_some();
-        let source = if in_cycle {
+        let source = if in_cycle && steps.iter().all(|&s| s > 0) {
             Slot::Empty
         } else {
             let value = self.input_of(node)?;
-            Slot::Buffer(self.shaped(node, value, &simple.shape)?.buffer)
+            let mut value = self.shaped(node, value, &simple.shape)?;
+            if value.edge.series == 0 {
+                let series = Value { edge: output.edge, ..value };
+                value = self.moved(node, value, series, format!("{}.t", simple.name), "for every step".into());
+            }
+            Slot::Buffer(value.buffer)
         };
         let keeps = in_cycle || self.request.streaming;
         let ring = if keeps {
