@@ -90,10 +90,13 @@ pub struct Record {
     waiting: usize,
 }
 
+/// Takes the values of one array from a recording.
+type Field = fn(&Recording) -> &[f32];
+
 /// The arrays of one population, by index.
 struct Arrays {
     spikes: Option<usize>,
-    reals: Vec<(usize, fn(&Recording) -> &[f32])>,
+    reals: Vec<(usize, Field)>,
     neurons: usize,
 }
 
@@ -157,7 +160,7 @@ impl Record {
             (false, true) => Some(npz.array(&name("spikes"), NpyType::U8, &[r.steps, bytes])?),
             (false, false) => Some(npz.array(&name("spikes"), NpyType::U16, &full)?),
         };
-        let mut reals: Vec<(usize, fn(&Recording) -> &[f32])> = vec![
+        let mut reals: Vec<(usize, Field)> = vec![
             (npz.array(&name("h"), NpyType::F32, &full)?, |r| &r.h),
             (npz.array(&name("v"), NpyType::F32, &full)?, |r| &r.v),
         ];

@@ -167,7 +167,7 @@ mod tests {
             for plane in 0..2 {
                 let bits = bits_at(&cell, 2, plane, first, 20);
                 for i in 0..20 {
-                    assert_eq!(bits >> i & 1, ((first + i) % 4 >> plane & 1) as u32, "{first} {i} {plane}");
+                    assert_eq!(bits >> i & 1, ((((first + i) % 4) >> plane) & 1) as u32, "{first} {i} {plane}");
                 }
                 assert_eq!(bits >> 20, 0);
             }

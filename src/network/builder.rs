@@ -167,6 +167,7 @@ impl Builder {
     }
 
     /// Adds the output of the layer called `other` to that of the last one: a residual connection.
+    #[allow(clippy::should_implement_trait)] // of a network to itself, by name
     pub fn add(mut self, other: &str) -> Self {
         let from = self.find(other);
         self = self.layer(Layer::Add);

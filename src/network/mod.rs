@@ -1,7 +1,7 @@
 //! What is computed: nodes and edges, with the rules of a dialect.
 //!
 //! A network is a graph of [`Layer`]s. Several edges into a node are summed. An edge may carry a delay in steps;
-//! a cycle needs at least one edge that does. A [`Builder`] makes the usual chain; [`file`] reads TOML,
+//! a cycle needs at least one edge that does. A [`Builder`] makes the usual chain; [`mod@file`] reads TOML,
 //! [`checkpoint`] safetensors, `io::nir` the Neuromorphic Intermediate Representation.
 
 mod builder;

@@ -108,7 +108,7 @@ pub struct Core {
     pub flags: u32,
     /// Whether there is one row, one per channel, or one per neuron.
     pub grain: Grain,
-    /// The rows; per neuron in the order of [`Core::bind`]'s `shape`.
+    /// The rows; per neuron in the order of [`Affine::bind`]'s `shape`.
     pub rows: Vec<Coefficients>,
 }
 

@@ -26,7 +26,7 @@ impl Lowering<'_> {
         let graph = self.graph;
         let output = graph.output;
         let (value, mode, factor) = if self.fused[output] && graph.nodes[output].layer.is_weighted() {
-            (self.from_counts(output)?, readout::LAST, 1.0)
+            (self.counted(output)?, readout::LAST, 1.0)
         } else {
             let (mode, factor) = self.mode(output)?;
             (self.value(output)?, mode, factor)
@@ -63,7 +63,7 @@ impl Lowering<'_> {
     }
 
     /// Spikes are counted, the weights applied once, then the mean or sum and the bias.
-    fn from_counts(&mut self, node: usize) -> Result<Value> {
+    fn counted(&mut self, node: usize) -> Result<Value> {
         let graph = self.graph;
         let Layer::Linear(linear) = &graph.nodes[node].layer else {
             return Err(Error::layer(&graph.nodes[node].name, "is no linear layer"));
