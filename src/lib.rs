@@ -51,6 +51,7 @@ pub mod network;
 pub mod neuron;
 pub mod plan;
 pub mod run;
+pub mod shared;
 pub mod tensor;
 
 pub use error::{Error, Result};

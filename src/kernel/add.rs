@@ -4,7 +4,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::{ELEMENTWISE, Shader};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -21,6 +24,17 @@ pub struct Params {
 /// Both inputs, output.
 pub const SLOTS: &[SlotInfo] =
     &[read("left", Element::Words), read("right", Element::Words), write("output", Element::Words)];
+
+shared!(Params as "Params" { left: Edge, right: Edge, output: Edge });
+
+/// The shader.
+pub const SHADER: Shader =
+    Shader { pieces: &[include_str!("../../shaders/add.wgsl"), ELEMENTWISE], reads: &["left", "right"] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.output, steps)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

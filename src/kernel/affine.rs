@@ -3,7 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::{ELEMENTWISE, Shader};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -20,6 +23,17 @@ pub struct Params {
 /// Input, pairs of factor and offset, output.
 pub const SLOTS: &[SlotInfo] =
     &[read("input", Element::Words), read("factors", Element::Real), write("output", Element::Real)];
+
+shared!(Params as "Params" { input: Edge, output: Edge, grain: u32 });
+
+/// The shader.
+pub const SHADER: Shader =
+    Shader { pieces: &[include_str!("../../shaders/affine.wgsl"), ELEMENTWISE], reads: &["input"] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.output, steps)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

@@ -3,8 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::{CONV_SUM, ELEMENTWISE, SUM, Shader};
 use super::sum::Sum;
 use super::{Bindings, Edge, Element, SlotInfo, Window, words_of};
+use crate::shared::shared;
 
 /// The geometry of a convolution; one axis is height 1.
 #[repr(C)]
@@ -28,7 +31,14 @@ pub struct Geometry {
     pub groups: u32,
     /// Output channels.
     pub out_channels: u32,
+    /// 1: there are biases behind the weights.
+    pub bias: u32,
 }
+
+shared!(Geometry as "Geometry" {
+    input: Edge, in_size: [u32; 2], out_size: [u32; 2], kernel: [u32; 2], stride: [u32; 2], pad: [u32; 2],
+    dilation: [u32; 2], groups: u32, out_channels: u32, bias: u32,
+});
 
 /// Parameters: the geometry, and whether the output is a series.
 #[repr(C)]
@@ -86,6 +96,17 @@ impl Geometry {
             sum.finish(if bias.is_empty() { bias } else { &bias[channels] });
         }
     }
+}
+
+shared!(Params as "Params" { geometry: Geometry, output: Edge });
+
+/// The shader.
+pub const SHADER: Shader =
+    Shader { pieces: &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, CONV_SUM], reads: &[] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.output, steps)
 }
 
 /// The plain twin.

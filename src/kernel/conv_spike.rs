@@ -6,8 +6,10 @@ use bytemuck::{Pod, Zeroable};
 use super::bindings::{read, write};
 use super::conv::Geometry;
 use super::population::Memory;
+use super::shader::{AFFINE_NEURON, CONV_SUM, POPULATION, SUM, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
 use crate::neuron::affine::State;
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -34,6 +36,19 @@ pub const SLOTS: &[SlotInfo] = &[
     write("spikes", Element::Words),
     write("traces", Element::Real),
 ];
+
+shared!(Params as "Params" { geometry: Geometry, population: Population, pool: [u32; 2], output: Edge });
+
+/// The shader.
+pub const SHADER: Shader = Shader {
+    pieces: &[include_str!("../../shaders/conv_spike.wgsl"), SUM, CONV_SUM, AFFINE_NEURON, POPULATION],
+    reads: &[],
+};
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, _steps: usize) -> u64 {
+    p.population.groups(&p.output)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

@@ -4,7 +4,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::shader::Shader;
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -18,6 +20,16 @@ pub struct Params {
 
 /// Input, output.
 pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("output", Element::Words)];
+
+shared!(Params as "Params" { input: Edge, output: Edge });
+
+/// The shader.
+pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/count.wgsl")], reads: &[] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, _steps: usize) -> u64 {
+    (p.input.step_words() as u64).div_ceil(64)
+}
 
 /// The plain twin: a ripple-carry adder over the planes, 32 channels at a time.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

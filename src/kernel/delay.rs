@@ -4,7 +4,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::shader::Shader;
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -25,6 +27,16 @@ pub const SLOTS: &[SlotInfo] = &[
     read("ring", Element::Words),
     write("output", Element::Words),
 ];
+
+shared!(Params as "Params" { edge: Edge, ring: u32, grain: u32 });
+
+/// The shader.
+pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/delay.wgsl")], reads: &[] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    (p.edge.step_words() as u64 * steps as u64).div_ceil(64)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

@@ -1,6 +1,7 @@
 //! Keeps the last steps of a window for [`super::delay`]. Twin of `shaders/delay_push.wgsl`.
 
 use super::bindings::{read, write};
+use super::shader::Shader;
 use super::{Bindings, Element, SlotInfo, Window, delay};
 
 /// Those of [`delay`].
@@ -8,6 +9,14 @@ pub type Params = delay::Params;
 
 /// Input, ring.
 pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("ring", Element::Words)];
+
+/// The shader.
+pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/delay_push.wgsl")], reads: &[] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    (p.edge.step_words() as u64 * steps.min(p.ring as usize) as u64).div_ceil(64)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

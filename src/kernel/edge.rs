@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::Window;
+use crate::shared::shared;
 
 /// The layout of an edge, for one step of one sample: `[cell, channel]`.
 #[repr(C)]
@@ -16,6 +17,16 @@ pub struct Edge {
     pub planes: u32,
     /// 1 where there is a value for every step, 0 where one holds for all of them.
     pub series: u32,
+}
+
+shared!(Edge as "Edge" { cells: u32, channels: u32, planes: u32, series: u32 });
+
+/// Workgroups of `shaders/elementwise.wgsl` for one sample: 64 reals, or words of 32 channels, each.
+pub(super) fn elementwise_groups(edge: &Edge, steps: usize) -> u64 {
+    let channels = edge.channels as usize;
+    let per_cell = if edge.is_real() { channels } else { words_of(channels) };
+    let steps = if edge.series == 1 { steps } else { 1 };
+    (u64::from(edge.cells) * per_cell as u64 * steps as u64).div_ceil(64)
 }
 
 /// Words that hold the bits of so many channels.

@@ -4,8 +4,11 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::{ELEMENTWISE, LINEAR_SUM, SUM, Shader};
 use super::sum::Sum;
 use super::{Bindings, Edge, Element, SlotInfo, Window, words_of};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -15,6 +18,8 @@ pub struct Params {
     pub input: Edge,
     /// Output: one cell of reals.
     pub output: Edge,
+    /// 1: there are biases behind the weights.
+    pub bias: u32,
 }
 
 /// Input, weights `[cell, channel in, out]` with biases behind, output.
@@ -32,6 +37,17 @@ pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], bl
         sum.cell(input, input.cell(step, cell), 0, channels, cell * words_of(channels), rows);
     }
     sum.finish(bias);
+}
+
+shared!(Params as "Params" { input: Edge, output: Edge, bias: u32 });
+
+/// The shader.
+pub const SHADER: Shader =
+    Shader { pieces: &[include_str!("../../shaders/linear.wgsl"), ELEMENTWISE, SUM, LINEAR_SUM], reads: &[] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.output, steps)
 }
 
 /// The plain twin.

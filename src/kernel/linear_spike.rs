@@ -4,8 +4,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::population::Memory;
+use super::shader::{AFFINE_NEURON, LINEAR_SUM, POPULATION, SUM, Shader};
 use super::{Bindings, Edge, Population, SlotInfo, Window, conv_spike, linear};
 use crate::neuron::affine::State;
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -15,10 +17,25 @@ pub struct Params {
     pub input: Edge,
     /// The neurons: one cell.
     pub population: Population,
+    /// 1: there are biases behind the weights.
+    pub bias: u32,
 }
 
 /// The slots of [`conv_spike`].
 pub const SLOTS: &[SlotInfo] = conv_spike::SLOTS;
+
+shared!(Params as "Params" { input: Edge, population: Population, bias: u32 });
+
+/// The shader.
+pub const SHADER: Shader = Shader {
+    pieces: &[include_str!("../../shaders/linear_spike.wgsl"), SUM, LINEAR_SUM, AFFINE_NEURON, POPULATION],
+    reads: &[],
+};
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, _steps: usize) -> u64 {
+    p.population.groups(&p.population.output)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

@@ -6,7 +6,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::Shader;
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -27,6 +30,16 @@ pub const METER_WORDS: usize = 8;
 /// The table: for each cell the row, then rows `[channel, (effective, performed)]`.
 pub const SLOTS: &[SlotInfo] =
     &[read("input", Element::Words), read("table", Element::Words), write("counters", Element::Words)];
+
+shared!(Params as "Params" { input: Edge, spike_counts: u32 });
+
+/// The shader.
+pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/meter.wgsl")], reads: &[] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.input, steps)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

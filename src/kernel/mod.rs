@@ -22,6 +22,8 @@
 mod bindings;
 mod edge;
 mod population;
+mod shader;
+mod window;
 
 pub mod add;
 pub mod affine;
@@ -42,20 +44,11 @@ pub mod sum;
 pub use bindings::{Access, Bindings, Element, SlotInfo};
 pub use edge::{Edge, words_of};
 pub use meter::METER_WORDS;
-pub use population::{Population, TALLY_WORDS, TRACE_VALUES};
+pub use population::{MOST_STEPS, Population, TALLY_WORDS, TRACE_VALUES};
+pub use shader::Shader;
+pub use window::{CLOCK_WRAP, Window, WindowWords};
 
-/// The part of time and of the batch that a dispatch covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Samples.
-    pub batch: usize,
-    /// First step, as an index into buffers that hold a series.
-    pub start: usize,
-    /// Number of steps.
-    pub steps: usize,
-    /// Steps that the samples have seen before `start`: 0 means a fresh state.
-    pub clock: u64,
-}
+use crate::neuron::affine::flag;
 
 /// A kernel with its parameters: what a plan step does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,6 +108,84 @@ impl Kernel {
             Kernel::Pool(_) => pool::SLOTS,
             Kernel::Readout(_) => readout::SLOTS,
             Kernel::Reorder(_) => reorder::SLOTS,
+        }
+    }
+
+    /// The pieces of the shader.
+    pub fn shader(&self) -> Shader {
+        match self {
+            Kernel::Add(_) => add::SHADER,
+            Kernel::Affine(_) => affine::SHADER,
+            Kernel::Conv(_) => conv::SHADER,
+            Kernel::ConvSpike(_) => conv_spike::SHADER,
+            Kernel::Count(_) => count::SHADER,
+            Kernel::Delay(_) => delay::SHADER,
+            Kernel::DelayPush(_) => delay_push::SHADER,
+            Kernel::Linear(_) => linear::SHADER,
+            Kernel::LinearSpike(_) => linear_spike::SHADER,
+            Kernel::Membrane(_) => membrane::SHADER,
+            Kernel::Meter(_) => meter::SHADER,
+            Kernel::Pool(_) => pool::SHADER,
+            Kernel::Readout(_) => readout::SHADER,
+            Kernel::Reorder(_) => reorder::SHADER,
+        }
+    }
+
+    /// The constants that stand before the shader: the parameters as `p`, and what follows from them.
+    pub fn constants(&self) -> String {
+        let mut out = String::new();
+        match self {
+            Kernel::Add(p) => shader::constant(&mut out, "p", p),
+            Kernel::Affine(p) => shader::constant(&mut out, "p", p),
+            Kernel::Conv(p) => shader::constant(&mut out, "p", p),
+            Kernel::ConvSpike(p) => shader::constant(&mut out, "p", p),
+            Kernel::Count(p) => shader::constant(&mut out, "p", p),
+            Kernel::Delay(p) => shader::constant(&mut out, "p", p),
+            Kernel::DelayPush(p) => shader::constant(&mut out, "p", p),
+            Kernel::Linear(p) => shader::constant(&mut out, "p", p),
+            Kernel::LinearSpike(p) => shader::constant(&mut out, "p", p),
+            Kernel::Membrane(p) => shader::constant(&mut out, "p", p),
+            Kernel::Meter(p) => shader::constant(&mut out, "p", p),
+            Kernel::Pool(p) => shader::constant(&mut out, "p", p),
+            Kernel::Readout(p) => shader::constant(&mut out, "p", p),
+            Kernel::Reorder(p) => shader::constant(&mut out, "p", p),
+        }
+        if let Some(population) = self.population() {
+            shader::constant(&mut out, "LANES", &population.lanes());
+            for (name, bit) in flag::ALL {
+                shader::constant(&mut out, name, bit);
+            }
+        }
+        out
+    }
+
+    /// The neurons of a kernel that has some.
+    pub fn population(&self) -> Option<&Population> {
+        match self {
+            Kernel::ConvSpike(p) => Some(&p.population),
+            Kernel::LinearSpike(p) => Some(&p.population),
+            Kernel::Membrane(p) => Some(&p.population),
+            _ => None,
+        }
+    }
+
+    /// Workgroups of one sample for so many steps.
+    pub fn groups(&self, steps: usize) -> u64 {
+        match self {
+            Kernel::Add(p) => add::groups(p, steps),
+            Kernel::Affine(p) => affine::groups(p, steps),
+            Kernel::Conv(p) => conv::groups(p, steps),
+            Kernel::ConvSpike(p) => conv_spike::groups(p, steps),
+            Kernel::Count(p) => count::groups(p, steps),
+            Kernel::Delay(p) => delay::groups(p, steps),
+            Kernel::DelayPush(p) => delay_push::groups(p, steps),
+            Kernel::Linear(p) => linear::groups(p, steps),
+            Kernel::LinearSpike(p) => linear_spike::groups(p, steps),
+            Kernel::Membrane(p) => membrane::groups(p, steps),
+            Kernel::Meter(p) => meter::groups(p, steps),
+            Kernel::Pool(p) => pool::groups(p, steps),
+            Kernel::Readout(p) => readout::groups(p, steps),
+            Kernel::Reorder(p) => reorder::groups(p, steps),
         }
     }
 

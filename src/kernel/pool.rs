@@ -3,7 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::{ELEMENTWISE, Shader};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -31,6 +34,20 @@ pub struct Params {
 
 /// Input, output.
 pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("output", Element::Words)];
+
+shared!(Params as "Params" {
+    input: Edge, output: Edge, in_size: [u32; 2], out_size: [u32; 2], kernel: [u32; 2], stride: [u32; 2], pad: [u32; 2],
+    max: u32, factor: f32,
+});
+
+/// The shader.
+pub const SHADER: Shader =
+    Shader { pieces: &[include_str!("../../shaders/pool.wgsl"), ELEMENTWISE], reads: &["input"] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.output, steps)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
@@ -66,7 +83,12 @@ fn pooled(p: &Params, step: &[u32], (y, x): (usize, usize), channel: usize) -> f
             if let (Some(row), Some(column)) = (at(0, y, tap_y), at(1, x, tap_x)) {
                 let cell = p.input.cell(step, row * p.in_size[1] as usize + column);
                 let next = p.input.value(cell, channel);
-                value = if p.max == 1 { value.max(next) } else { value + next };
+                value = match p.max {
+                    // Of zeros of both signs the first stays.
+                    1 if next <= value => value,
+                    1 => next,
+                    _ => value + next,
+                };
             }
         }
     }

@@ -6,6 +6,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{Bindings, Edge, Window};
 use crate::neuron::affine::{Coefficients, State, flag};
+use crate::shared::shared;
 
 /// The layout of a population: its neurons are the channels of its cells.
 #[repr(C)]
@@ -22,6 +23,11 @@ pub struct Population {
     /// What the neurons put out, before pooling.
     pub output: Edge,
 }
+
+shared!(Population as "Population" { flags: u32, grain: u32, keeps_state: u32, records: u32, output: Edge });
+
+/// Steps that a window of the shader may have: it keeps a bit for each.
+pub const MOST_STEPS: usize = 32;
 
 /// Counters of one sample: spikes, neuron-steps with a spike, potentials changed, most spikes of a neuron in a step.
 pub const TALLY_WORDS: usize = 4;
@@ -52,6 +58,17 @@ impl<'a> Memory<'a> {
 }
 
 impl Population {
+    /// Channels of a cell that the shader gives to one workgroup.
+    pub fn lanes(&self) -> u32 {
+        self.output.channels.next_power_of_two().clamp(8, 64)
+    }
+
+    /// Workgroups of a sample, whose neurons put out `pooled`.
+    pub(super) fn groups(&self, pooled: &Edge) -> u64 {
+        let blocks = self.output.channels.div_ceil(self.lanes());
+        u64::from(pooled.cells.div_ceil(64 / self.lanes())) * u64::from(blocks)
+    }
+
     fn neuron(&self, cell: usize, channel: usize) -> usize {
         cell * self.output.channels as usize + channel
     }

@@ -4,7 +4,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::shader::Shader;
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Sum over the steps.
 pub const SUM: u32 = 0;
@@ -32,6 +34,16 @@ pub struct Params {
 /// Input, scores: one row per sample, `[time, batch, element]` for a trace. Adds up over windows.
 pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("scores", Element::Real)];
 
+shared!(Params as "Params" { input: Edge, mode: u32, factor: f32, total_steps: u32 });
+
+/// The shader.
+pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/readout.wgsl")], reads: &["input"] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, _steps: usize) -> u64 {
+    (u64::from(p.input.cells) * u64::from(p.input.channels)).div_ceil(64)
+}
+
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let input = slots.words(0);
@@ -51,7 +63,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
                     let (x, score) = (p.input.value(values, channel), &mut scores[channel * cells + cell]);
                     *score = match p.mode {
                         SUM => (if fresh { x } else { *score + x }) * if last { p.factor } else { 1.0 },
-                        MAX if !fresh => score.max(x),
+                        MAX if !fresh && x <= *score => *score,
                         _ => x,
                     };
                 }

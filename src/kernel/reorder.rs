@@ -3,7 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
+use super::edge::elementwise_groups;
+use super::shader::{ELEMENTWISE, Shader};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
 
 /// Parameters.
 #[repr(C)]
@@ -18,6 +21,17 @@ pub struct Params {
 /// Input, for each output element `[cell, channel]` the index of its source, output.
 pub const SLOTS: &[SlotInfo] =
     &[read("input", Element::Words), read("sources", Element::Words), write("output", Element::Words)];
+
+shared!(Params as "Params" { input: Edge, output: Edge });
+
+/// The shader.
+pub const SHADER: Shader =
+    Shader { pieces: &[include_str!("../../shaders/reorder.wgsl"), ELEMENTWISE], reads: &["input"] };
+
+/// Workgroups of a sample for so many steps.
+pub fn groups(p: &Params, steps: usize) -> u64 {
+    elementwise_groups(&p.output, steps)
+}
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {

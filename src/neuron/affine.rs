@@ -57,7 +57,7 @@ pub struct Coefficients {
     pub inverse_threshold: f32,
     /// Potential after a hard reset.
     pub v_reset: f32,
-    /// Floor on the potential after the reset; -infinity where there is none.
+    /// Floor on the potential after the reset; the lowest number where there is none (shaders know no infinity).
     pub v_min: f32,
     /// Potential before the first step.
     pub v_init: f32,
@@ -99,6 +99,23 @@ pub mod flag {
     pub const RESET_RESIDUAL: u32 = 1 << 11;
     /// A hard reset adds `v_reset` in every step.
     pub const RESET_ADDS: u32 = 1 << 12;
+
+    /// Every flag with the name it has in shaders.
+    pub const ALL: &[(&str, u32)] = &[
+        ("FORM_LEAK_ALL", FORM_LEAK_ALL),
+        ("FORM_LEAK_POTENTIAL", FORM_LEAK_POTENTIAL),
+        ("CURRENT", CURRENT),
+        ("VOLTAGE_FIRST", VOLTAGE_FIRST),
+        ("FIRES", FIRES),
+        ("FIRE_GE", FIRE_GE),
+        ("MANY", MANY),
+        ("RESET_HARD", RESET_HARD),
+        ("RESET_SUBTRACT", RESET_SUBTRACT),
+        ("RESET_LATE", RESET_LATE),
+        ("RESET_KEEPS_INPUT", RESET_KEEPS_INPUT),
+        ("RESET_RESIDUAL", RESET_RESIDUAL),
+        ("RESET_ADDS", RESET_ADDS),
+    ];
 }
 
 /// An affine model bound to rules and dt: what kernels read.
@@ -307,9 +324,9 @@ impl Affine {
             r,
             input: r,
             v_leak,
-            threshold: self.firing.as_ref().map_or(f64::INFINITY, |f| get(&f.threshold)),
+            threshold: self.firing.as_ref().map_or(f64::from(f32::MAX), |f| get(&f.threshold)),
             v_reset,
-            v_min: rules.v_min.unwrap_or(f64::NEG_INFINITY),
+            v_min: rules.v_min.map_or(f64::from(f32::MIN), |v| v.max(f64::from(f32::MIN))),
             v_init,
             current_keep,
             current_input,
@@ -420,13 +437,19 @@ impl Coefficients {
             h = self.v_reset;
         }
         if !is(flag::FIRES) {
-            state.v = flushed(h.max(self.v_min));
+            state.v = flushed(self.floored(h));
             return Stepped { h, spikes: 0.0 };
         }
         let spikes = self.spikes(flags, h);
         let v = if is(flag::RESET_LATE) { h } else { self.reset(flags, h, spikes, late) };
-        state.v = flushed(v.max(self.v_min));
+        state.v = flushed(self.floored(v));
         Stepped { h, spikes }
+    }
+
+    /// A potential, not below the floor; of zeros of both signs the potential stays.
+    #[inline(always)]
+    fn floored(&self, v: f32) -> f32 {
+        if v < self.v_min { self.v_min } else { v }
     }
 
     /// Whether a potential is above threshold.

@@ -14,7 +14,7 @@ mod memory;
 mod text;
 
 use crate::error::{Error, Result};
-use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES};
+use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES, Window};
 use crate::network::Readout;
 
 /// What a plan is asked for.
@@ -28,6 +28,8 @@ pub struct Request {
     pub readout: Readout,
     /// One step per call, with state kept between calls.
     pub streaming: bool,
+    /// Steps that every layer computes before the next slice of time begins, with state kept; `None`: all of them.
+    pub slice: Option<usize>,
     /// Spikes and potentials of every spiking layer are kept.
     pub record: bool,
     /// Spikes and synaptic operations are counted.
@@ -45,6 +47,7 @@ impl Default for Request {
             constant_input: true,
             readout: Readout::Mean,
             streaming: false,
+            slice: None,
             record: false,
             meter: true,
             count_planes: 8,
@@ -151,6 +154,18 @@ pub enum Slot {
     Constant(usize),
 }
 
+/// In which windows of time a step runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// In all of them.
+    #[default]
+    Always,
+    /// In the first: what it does holds for all steps.
+    First,
+    /// In the last: it needs what all steps have left.
+    Last,
+}
+
 /// One dispatch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -160,6 +175,8 @@ pub struct Step {
     pub kernel: Kernel,
     /// With what, in binding order.
     pub bind: Vec<Slot>,
+    /// In which windows it runs.
+    pub when: When,
     /// Why it is done this way, for people.
     pub note: String,
 }
@@ -213,6 +230,18 @@ pub struct WeightedInfo {
     pub zero_weights: (u64, u64),
 }
 
+impl Request {
+    /// Steps of time that a window covers.
+    pub fn window_steps(&self) -> usize {
+        if self.streaming { 1 } else { self.slice.map_or(self.steps, |slice| slice.clamp(1, self.steps)) }
+    }
+
+    /// Whether states outlive a window.
+    pub fn keeps_state(&self) -> bool {
+        self.streaming || self.window_steps() < self.steps
+    }
+}
+
 impl Plan {
     /// Every step, in order, loops unrolled once.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
@@ -222,9 +251,29 @@ impl Plan {
         })
     }
 
-    /// Steps of time that one window covers: all of them, or one in a stream.
+    /// Steps of time that a window covers (the last may have fewer): all of them, a slice, or one in a stream.
     pub fn window_steps(&self) -> usize {
-        if self.request.streaming { 1 } else { self.request.steps }
+        self.request.window_steps()
+    }
+
+    /// The windows of a run, in order.
+    pub fn windows(&self, batch: usize) -> impl Iterator<Item = Window> + use<> {
+        let (total, most) = (self.request.steps, self.window_steps());
+        (0..total).step_by(most).map(move |clock| Window {
+            batch,
+            start: 0,
+            steps: most.min(total - clock),
+            clock: clock as u64,
+        })
+    }
+
+    /// Whether a step runs in a window.
+    pub fn runs(&self, step: &Step, window: Window) -> bool {
+        match step.when {
+            When::Always => true,
+            When::First => window.clock == 0,
+            When::Last => window.clock + window.steps as u64 == self.request.steps as u64,
+        }
     }
 
     /// Bytes of working memory for one sample.

@@ -4,8 +4,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use super::metrics::Metrics;
-use super::record::{self, Recording};
+use super::collect::SampleResult;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Edge, Window};
 use crate::plan::{Holds, Plan, Slot, Stage, Step};
@@ -15,14 +14,6 @@ use crate::plan::{Holds, Plan, Slot, Stage, Step};
 pub struct Workspace {
     slots: Vec<Vec<u32>>,
     clock: u64,
-}
-
-/// What one sample gave.
-#[derive(Debug)]
-pub(super) struct SampleResult {
-    pub scores: Vec<f32>,
-    pub metrics: Metrics,
-    pub recording: Vec<Recording>,
 }
 
 impl Workspace {
@@ -52,35 +43,73 @@ impl Workspace {
         &mut self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), 1)]
     }
 
-    /// Runs one window of a sample: `input` is `[channels, ...]`, or `[time, channels, ...]` where the plan's input is a
-    /// series. What it leaves is in the buffers.
-    pub fn run(&mut self, plan: &Plan, input: &[f32]) {
+    /// Runs all windows of a sample from a fresh state: `input` is `[channels, ...]`, or `[time, channels, ...]` where the
+    /// plan's input is a series.
+    ///
+    /// # Errors
+    /// [`crate::Error::Layer`] where a neuron fired more often in a step than its bit planes hold.
+    pub(super) fn run(&mut self, plan: &Plan, input: &[f32]) -> Result<SampleResult> {
+        self.reset();
+        let frame = input.len() / if plan.request.constant_input { 1 } else { plan.request.steps };
+        let mut result = SampleResult::default();
+        for window in plan.windows(1) {
+            let start = if plan.request.constant_input { 0 } else { window.clock as usize * frame };
+            self.window(plan, window, &input[start..]);
+            result.window(plan, window, |buffer| self.buffer(plan, buffer));
+        }
+        result.finish(plan, plan.request.steps, |buffer| self.buffer(plan, buffer))?;
+        Ok(result)
+    }
+
+    /// Runs the next step of a stream.
+    ///
+    /// # Errors
+    /// As [`Workspace::run`].
+    pub(super) fn step(&mut self, plan: &Plan, frame: &[f32]) -> Result<SampleResult> {
+        self.clear_counters(plan);
+        let window = Window { batch: 1, start: 0, steps: 1, clock: self.clock };
+        self.window(plan, window, frame);
+        let mut result = SampleResult::default();
+        result.window(plan, window, |buffer| self.buffer(plan, buffer));
+        result.finish(plan, 1, |buffer| self.buffer(plan, buffer))?;
+        Ok(result)
+    }
+
+    fn clear_counters(&mut self, plan: &Plan) {
         for (index, buffer) in plan.buffers.iter().enumerate() {
             if matches!(buffer.holds, Holds::Tally | Holds::Meter) {
                 self.buffer_mut(plan, index).fill(0);
             }
         }
+    }
+
+    /// Runs one window: `input` begins with its steps. What it leaves is in the buffers.
+    fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
+        if window.clock == 0 {
+            self.clear_counters(plan);
+        }
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
             pack(&edge, input, self.buffer_mut(plan, plan.input));
         }
-        let steps = plan.window_steps();
-        let whole = Window { batch: 1, start: 0, steps, clock: self.clock };
         for stage in &plan.stages {
             match stage {
-                Stage::Window(step) => self.step(plan, step, whole),
+                Stage::Window(step) => self.dispatch(plan, step, window),
                 Stage::Loop(loop_steps) => {
-                    for t in 0..steps {
-                        let window = Window { start: t, steps: 1, clock: self.clock + t as u64, ..whole };
-                        loop_steps.iter().for_each(|step| self.step(plan, step, window));
+                    for t in 0..window.steps {
+                        let window = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
+                        loop_steps.iter().for_each(|step| self.dispatch(plan, step, window));
                     }
                 }
             }
         }
-        self.clock += steps as u64;
+        self.clock = window.clock + window.steps as u64;
     }
 
     /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
-    fn step(&mut self, plan: &Plan, step: &Step, window: Window) {
+    fn dispatch(&mut self, plan: &Plan, step: &Step, window: Window) {
+        if !plan.runs(step, window) {
+            return;
+        }
         let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), 1);
         let slots = || step.bind.iter().zip(step.kernel.slots());
         let mut written: Vec<(usize, Vec<u32>)> = slots()
@@ -109,16 +138,6 @@ impl Workspace {
             self.slots[slot] = memory;
         }
     }
-
-    /// What the last window gave.
-    pub(super) fn result(&self, plan: &Plan) -> Result<SampleResult> {
-        let scores: &[f32] = bytemuck::cast_slice(self.buffer(plan, plan.scores));
-        Ok(SampleResult {
-            scores: scores.to_vec(),
-            metrics: Metrics::read(plan, |buffer| self.buffer(plan, buffer))?,
-            recording: record::read(plan, |buffer| self.buffer(plan, buffer)),
-        })
-    }
 }
 
 /// Runs a batch: one sample per task. Results come in order, and do not depend on the number of threads.
@@ -128,9 +147,7 @@ pub(super) fn run_batch(plan: &Plan, samples: &[&[f32]], pool: &Mutex<Vec<Worksp
         .par_iter()
         .map(|input| {
             let mut workspace = take();
-            workspace.reset();
-            workspace.run(plan, input);
-            let result = workspace.result(plan);
+            let result = workspace.run(plan, input);
             if let Ok(mut pool) = pool.lock() {
                 pool.push(workspace);
             }

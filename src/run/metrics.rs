@@ -62,12 +62,12 @@ pub struct WeightedMetrics {
 }
 
 impl Metrics {
-    /// The counters of one window of one sample.
+    /// The counters of one sample after so many steps.
     ///
     /// # Errors
     /// [`Error::Layer`] where a neuron fired more often in a step than its bit planes hold.
-    pub(super) fn read<'a>(plan: &'a Plan, buffer: impl Fn(usize) -> &'a [u32]) -> Result<Metrics> {
-        let steps = plan.window_steps() as u64;
+    pub(super) fn read<'a>(plan: &'a Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<Metrics> {
+        let steps = steps as u64;
         let populations = plan.populations.iter().map(|p| population(p, buffer(p.tally))).collect::<Result<_>>()?;
         let weighted = plan.weighted.iter().filter_map(|w| w.meter.map(|m| weighted(w, buffer(m), steps))).collect();
         Ok(Metrics { samples: 1, steps, populations, weighted })

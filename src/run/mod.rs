@@ -3,6 +3,7 @@
 //! [`Session`] is the way in: it compiles a network for what it is given, keeps plans and memory, and hands out
 //! scores, measurements and recordings. [`cpu`] is the machine of plain twins.
 
+mod collect;
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;

@@ -24,13 +24,23 @@ pub struct Recording {
     pub i: Vec<f32>,
 }
 
-/// The recordings of every population, where they were asked for.
-pub(super) fn read<'a>(plan: &Plan, buffer: impl Fn(usize) -> &'a [u32]) -> Vec<Recording> {
-    plan.populations.iter().filter_map(|p| p.traces.map(|traces| one(plan, p, traces, &buffer))).collect()
+impl Recording {
+    /// Adds the steps that come after these.
+    pub(super) fn append(&mut self, next: Recording) {
+        self.steps += next.steps;
+        self.spikes.extend(next.spikes);
+        self.h.extend(next.h);
+        self.v.extend(next.v);
+        self.i.extend(next.i);
+    }
 }
 
-fn one<'a>(plan: &Plan, info: &PopulationInfo, traces: usize, buffer: &impl Fn(usize) -> &'a [u32]) -> Recording {
-    let steps = plan.window_steps();
+/// The recordings of every population over the first `steps` of a window, where they were asked for.
+pub(super) fn read<'a>(plan: &Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Vec<Recording> {
+    plan.populations.iter().filter_map(|p| p.traces.map(|traces| one(steps, p, traces, &buffer))).collect()
+}
+
+fn one<'a>(steps: usize, info: &PopulationInfo, traces: usize, buffer: &impl Fn(usize) -> &'a [u32]) -> Recording {
     let (cells, channels) = (info.layout.cells as usize, info.layout.channels as usize);
     let traces: &[f32] = bytemuck::cast_slice(buffer(traces));
     // For each of people's positions, the neuron `[cell, channel]` in memory.

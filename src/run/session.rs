@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::cpu::{self, SampleResult, Workspace};
+use super::collect::SampleResult;
+use super::cpu::{self, Workspace};
 use super::metrics::Metrics;
 use super::record::Recording;
 use crate::error::{Error, Result};
@@ -25,6 +26,9 @@ pub struct Options {
     pub no_meter: bool,
     /// The most bytes that one sample may take; `None`: 16 GiB.
     pub memory_limit: Option<usize>,
+    /// Steps that every layer computes before the next slice of time begins; `None`: all of them. Of no effect on
+    /// results, but on memory.
+    pub slice: Option<usize>,
 }
 
 /// What a batch gives.
@@ -178,8 +182,7 @@ impl Session {
             self.stream = Some((plan, workspace));
         }
         let Some((plan, workspace)) = &mut self.stream else { return Err(Error::Request("no stream".into())) };
-        workspace.run(plan, frame.data());
-        let result = workspace.result(plan)?;
+        let result = workspace.step(plan, frame.data())?;
         Ok(Output {
             scores: Tensor::new(plan.score_shape.clone(), result.scores)?,
             metrics: result.metrics,
@@ -219,6 +222,7 @@ impl Session {
             readout: self.readout(),
             record: self.options.record,
             meter: !self.options.no_meter,
+            slice: self.options.slice,
             memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
             ..Request::default()
         }

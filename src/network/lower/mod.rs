@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Edge, Kernel};
 use crate::layer::{Layer, PoolKind};
 use crate::neuron::rules::SpikesPerStep;
-use crate::plan::{Buffer, Constant, Holds, Plan, Request, Slot, Stage, Step};
+use crate::plan::{Buffer, Constant, Holds, Plan, Request, Slot, Stage, Step, When};
 use crate::tensor::shape_text;
 
 /// Counts of more bit planes than this are reals.
@@ -233,7 +233,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn emit(&mut self, node: usize, kernel: Kernel, bind: Vec<Slot>, note: impl Into<String>) {
-        let step = Step { layer: self.graph.nodes[node].name.clone(), kernel, bind, note: note.into() };
+        self.emit_when(When::Always, node, kernel, bind, note);
+    }
+
+    fn emit_when(&mut self, when: When, node: usize, kernel: Kernel, bind: Vec<Slot>, note: impl Into<String>) {
+        let step = Step { layer: self.graph.nodes[node].name.clone(), kernel, bind, when, note: note.into() };
         match &mut self.cycle {
             Some(steps) => steps.push(step),
             None => self.plan.stages.push(Stage::Window(step)),

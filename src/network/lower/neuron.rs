@@ -41,7 +41,8 @@ impl Lowering<'_> {
             Layer::Linear(linear) => {
                 let (value, weights) = self.linear_parts(source, linear)?;
                 let (population, _, _, slots) = self.population(node, &core, [1, 1], linear.out_features as u32);
-                let params = kernel::linear_spike::Params { input: value.edge, population };
+                let bias = u32::from(linear.bias.is_some());
+                let params = kernel::linear_spike::Params { input: value.edge, population, bias };
                 let bind = [vec![Slot::Buffer(value.buffer), weights], slots].concat();
                 self.emit(node, Kernel::LinearSpike(params), bind, "");
             }
@@ -69,7 +70,7 @@ impl Lowering<'_> {
         let (grain, rows) = laid_out(core, &graph.nodes[node].shape, edge.cells as usize, channels as usize);
         let rows: Vec<u32> = bytemuck::cast_slice::<Coefficients, u32>(&rows).to_vec();
         let coefficients = self.constant(format!("{name}.c"), rows);
-        let keeps_state = self.request.streaming || self.cycle.is_some();
+        let keeps_state = self.request.keeps_state() || self.cycle.is_some();
         let population = Population {
             flags: core.flags,
             grain,

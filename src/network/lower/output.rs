@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Edge, Kernel, readout};
 use crate::layer::Layer;
 use crate::network::Readout;
-use crate::plan::{Holds, Slot};
+use crate::plan::{Holds, Slot, When};
 
 impl Lowering<'_> {
     /// Whether a linear layer can be applied once, to the number of spikes: it is the output, nobody else uses it,
@@ -25,11 +25,11 @@ impl Lowering<'_> {
     pub(super) fn readout(&mut self) -> Result<()> {
         let graph = self.graph;
         let output = graph.output;
-        let (value, mode, factor) = if self.fused[output] && graph.nodes[output].layer.is_weighted() {
-            (self.counted(output)?, readout::LAST, 1.0)
+        let (value, mode, factor, when) = if self.fused[output] && graph.nodes[output].layer.is_weighted() {
+            (self.counted(output)?, readout::LAST, 1.0, When::Last)
         } else {
             let (mode, factor) = self.mode(output)?;
-            (self.value(output)?, mode, factor)
+            (self.value(output)?, mode, factor, When::Always)
         };
         let elements = (value.edge.cells * value.edge.channels) as usize;
         let scores = self.buffer("scores", Holds::Scores(elements, mode == readout::TRACE), true);
@@ -38,7 +38,7 @@ impl Lowering<'_> {
         self.plan.scores = scores;
         self.plan.score_shape = graph.nodes[output].shape.clone();
         let note = if self.request.streaming { "each step" } else { self.request.readout.name() };
-        self.emit(output, kernel, vec![Slot::Buffer(value.buffer), Slot::Buffer(scores)], note);
+        self.emit_when(when, output, kernel, vec![Slot::Buffer(value.buffer), Slot::Buffer(scores)], note);
         Ok(())
     }
 
@@ -71,7 +71,7 @@ impl Lowering<'_> {
         let (name, steps) = (&graph.nodes[node].name, self.request.steps);
         let spikes = self.input_of(node)?;
         let edge = Edge { planes: count_planes(steps), series: 0, ..spikes.edge };
-        let buffer = self.buffer(format!("{name}.counts"), Holds::Edge(edge), false);
+        let buffer = self.buffer(format!("{name}.counts"), Holds::Edge(edge), self.request.keeps_state());
         let counts = Value { buffer, edge, size: spikes.size };
         let kernel = Kernel::Count(kernel::count::Params { input: spikes.edge, output: edge });
         self.emit(node, kernel, vec![Slot::Buffer(spikes.buffer), Slot::Buffer(buffer)], "spikes over all steps");
@@ -80,8 +80,9 @@ impl Lowering<'_> {
         let channels = linear.out_features as u32;
         let real = Edge { cells: 1, channels, planes: 0, series: 0 };
         let sums = self.buffer(format!("{name}.sums"), Holds::Edge(real), false);
-        let kernel = Kernel::Linear(kernel::linear::Params { input: edge, output: real });
-        self.emit(node, kernel, vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums)], "once: from spike counts");
+        let kernel = Kernel::Linear(kernel::linear::Params { input: edge, output: real, bias: 0 });
+        let bind = vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums)];
+        self.emit_when(When::Last, node, kernel, bind, "once: from spike counts");
         let mean = self.request.readout == Readout::Mean;
         let factor = if mean { (1.0 / steps as f64) as f32 } else { 1.0 };
         let times = if mean { 1.0 } else { steps as f32 };
@@ -90,7 +91,8 @@ impl Lowering<'_> {
         let factors = self.constant(format!("{name}.f"), words(pairs));
         let result = self.buffer(name.clone(), Holds::Edge(real), false);
         let kernel = Kernel::Affine(kernel::affine::Params { input: real, output: real, grain: 1 });
-        self.emit(node, kernel, vec![Slot::Buffer(sums), factors, Slot::Buffer(result)], "over time, and the bias");
+        let bind = vec![Slot::Buffer(sums), factors, Slot::Buffer(result)];
+        self.emit_when(When::Last, node, kernel, bind, "over time, and the bias");
         Ok(Value { buffer: result, edge: real, size: [1, 1] })
     }
 }

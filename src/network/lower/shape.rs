@@ -106,6 +106,11 @@ impl Lowering<'_> {
         let simple = &graph.nodes[node];
         let (size, channels) = canonical(&simple.shape);
         let longest = steps.iter().copied().max().unwrap_or(0);
+        // A power of two, so that a clock may wrap.
+        let slots = longest.checked_next_power_of_two().filter(|&slots| u64::from(slots) <= kernel::CLOCK_WRAP);
+        let slots = slots.ok_or_else(|| {
+            Error::layer(&simple.name, format!("a delay of {longest} steps is more than {}", kernel::CLOCK_WRAP))
+        })?;
         let shared = steps.iter().all(|&s| s == longest);
         let delays = if shared {
             vec![longest]
@@ -129,14 +134,14 @@ impl Lowering<'_> {
             }
             Slot::Buffer(value.buffer)
         };
-        let keeps = in_cycle || self.request.streaming;
+        let keeps = in_cycle || self.request.keeps_state();
         let ring = if keeps {
-            Slot::Buffer(self.buffer(format!("{}.ring", simple.name), Holds::Ring(output.edge, longest), true))
+            Slot::Buffer(self.buffer(format!("{}.ring", simple.name), Holds::Ring(output.edge, slots), true))
         } else {
             Slot::Empty
         };
         let delays = self.constant(format!("{}.d", simple.name), delays);
-        let params = kernel::delay::Params { edge: output.edge, ring: longest, grain: if shared { 0 } else { 2 } };
+        let params = kernel::delay::Params { edge: output.edge, ring: slots, grain: if shared { 0 } else { 2 } };
         let note = if shared { format!("{longest} steps") } else { format!("up to {longest} steps") };
         self.emit(node, Kernel::Delay(params), vec![source, delays, ring, Slot::Buffer(output.buffer)], note);
         if !in_cycle && keeps {

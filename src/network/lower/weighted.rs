@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::kernel::conv::Geometry;
 use crate::kernel::{self, Kernel};
 use crate::layer::{Conv, Layer, Linear, loaded};
-use crate::plan::{Holds, Slot, WeightedInfo};
+use crate::plan::{Holds, Slot, WeightedInfo, When};
 
 impl Lowering<'_> {
     pub(super) fn conv(&mut self, node: usize, conv: &Conv) -> Result<()> {
@@ -30,7 +30,11 @@ impl Lowering<'_> {
         }
         let (value, weights) = self.linear_parts(node, linear)?;
         let output = self.output(node, [1, 1], linear.out_features as u32);
-        let kernel = Kernel::Linear(kernel::linear::Params { input: value.edge, output: output.edge });
+        let kernel = Kernel::Linear(kernel::linear::Params {
+            input: value.edge,
+            output: output.edge,
+            bias: u32::from(linear.bias.is_some()),
+        });
         let note = once(&output);
         self.emit(node, kernel, vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer)], note);
         Ok(())
@@ -80,6 +84,7 @@ impl Lowering<'_> {
             dilation: two(&conv.dilation, 1),
             groups: conv.groups as u32,
             out_channels: conv.out_channels as u32,
+            bias: u32::from(conv.bias.is_some()),
         };
         let taps = (geometry.kernel[0] * geometry.kernel[1]) as usize;
         let (inputs, outputs) = (value.edge.channels as usize / conv.groups, conv.out_channels / conv.groups);
@@ -171,7 +176,13 @@ impl Lowering<'_> {
         let buffer = self.buffer(format!("{name}.m"), Holds::Meter, true);
         let table = self.constant(format!("{name}.t"), table.words());
         let kernel = Kernel::Meter(kernel::meter::Params { input, spike_counts: u32::from(hoisted) });
-        self.emit(node, kernel, vec![Slot::Buffer(value.buffer), table, Slot::Buffer(buffer)], "counts operations");
+        let when = match (input.series, hoisted) {
+            (0, true) => When::Last,
+            (0, false) => When::First,
+            _ => When::Always,
+        };
+        let bind = vec![Slot::Buffer(value.buffer), table, Slot::Buffer(buffer)];
+        self.emit_when(when, node, kernel, bind, "counts operations");
         if let Some(info) = self.plan.weighted.last_mut() {
             info.meter = Some(buffer);
         }

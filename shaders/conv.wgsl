@@ -1,0 +1,14 @@
+// Convolution of bits, counts or reals to currents. Twin: src/kernel/conv.rs.
+
+struct Params {
+    geometry: Geometry,
+    output: Edge,
+}
+
+@group(0) @binding(1) var<storage, read> input: array<u32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<u32>;
+
+fn result(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
+    return current(t, sample, cell, channel);
+}

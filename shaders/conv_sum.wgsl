@@ -1,0 +1,45 @@
+// The current of one output channel of a convolution at one output cell. Twin: `Geometry::currents` in
+// src/kernel/conv.rs.
+
+struct Geometry {
+    input: Edge,
+    in_size: vec2<u32>,
+    out_size: vec2<u32>,
+    kernel: vec2<u32>,
+    stride: vec2<u32>,
+    pad: vec2<u32>,
+    dilation: vec2<u32>,
+    groups: u32,
+    out_channels: u32,
+    bias: u32,
+}
+
+const IN: Edge = p.geometry.input;
+
+fn current(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
+    let g = p.geometry;
+    let inputs = IN.channels / g.groups;
+    let outputs = g.out_channels / g.groups;
+    let group = channel / outputs;
+    let step = step_at(IN, t, sample);
+    let at = vec2<u32>(cell / g.out_size.y, cell % g.out_size.y) * g.stride;
+    let taps = g.kernel.x * g.kernel.y;
+    var sum = Sum(0.0, 0.0, 0u);
+    for (var y = 0u; y < g.kernel.x; y++) {
+        for (var x = 0u; x < g.kernel.y; x++) {
+            // In the padding before, this wraps to a large number.
+            let place = at + vec2<u32>(y, x) * g.dilation - g.pad;
+            if place.x < g.in_size.x && place.y < g.in_size.y {
+                let tap = y * g.kernel.y + x;
+                let source = step + (place.x * g.in_size.y + place.y) * cell_words(IN);
+                let row = (group * taps + tap) * inputs * outputs + channel % outputs;
+                sum = add_cell(sum, source, group * inputs, inputs, tap * words_of(inputs), row, outputs);
+            }
+        }
+    }
+    let result = sum.total + sum.block;
+    if g.bias == 1u {
+        return result + weights[taps * inputs * g.out_channels + channel];
+    }
+    return result;
+}

@@ -1,0 +1,36 @@
+// The frame of kernels that compute each output element alone: they say `result(t, sample, cell, channel)`.
+// An invocation writes one real, or one word of 32 channels with all its planes.
+
+const MAX_PLANES: u32 = 24u;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let per_cell = select(words_of(p.output.channels), p.output.channels, p.output.planes == 0u);
+    let unit = group_of(workgroup, count) * 64u + lane;
+    let t = unit / (p.output.cells * per_cell);
+    if t >= steps_of(p.output) {
+        return;
+    }
+    let sample = window.first + workgroup.y;
+    let cell = unit / per_cell % p.output.cells;
+    let at = step_at(p.output, t, sample) + cell * cell_words(p.output);
+    if p.output.planes == 0u {
+        output[at + unit % per_cell] = bitcast<u32>(result(t, sample, cell, unit % per_cell));
+        return;
+    }
+    let word = unit % per_cell;
+    var planes: array<u32, MAX_PLANES>;
+    for (var bit = 0u; bit < min(32u, p.output.channels - word * 32u); bit++) {
+        let value = u32(result(t, sample, cell, word * 32u + bit));
+        for (var plane = 0u; plane < p.output.planes; plane++) {
+            planes[plane] |= ((value >> plane) & 1u) << bit;
+        }
+    }
+    for (var plane = 0u; plane < p.output.planes; plane++) {
+        output[at + word * p.output.planes + plane] = planes[plane];
+    }
+}

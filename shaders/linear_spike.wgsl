@@ -1,0 +1,21 @@
+// Fully connected layer of bits or counts, and the neurons behind it, over all steps. Twin: src/kernel/linear_spike.rs.
+
+struct Params {
+    input: Edge,
+    population: Population,
+    bias: u32,
+}
+
+const OUTPUTS: u32 = p.population.output.channels;
+const WIDTH: u32 = 1u;
+const POOL: vec2<u32> = vec2<u32>(1u, 1u);
+const OUT: Edge = p.population.output;
+
+@group(0) @binding(1) var<storage, read> input: array<u32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read> coefficients: array<Coefficients>;
+@group(0) @binding(4) var<storage, read_write> state: array<f32>;
+@group(0) @binding(5) var<storage, read_write> output: array<u32>;
+@group(0) @binding(6) var<storage, read_write> tally: array<atomic<u32>>;
+@group(0) @binding(7) var<storage, read_write> spikes: array<u32>;
+@group(0) @binding(8) var<storage, read_write> traces: array<f32>;

@@ -1,0 +1,55 @@
+// The canonical sum: what a neuron's input current is, to the bit. Twin: src/kernel/sum.rs.
+//
+// An invocation sums for one output channel. Neighbours have neighbouring channels, so their weights lie side by side,
+// and as a rule the same bits, so they take the same branches.
+
+// Words of 32 channels whose terms make one block sum.
+const BLOCK_WORDS: u32 = 8u;
+
+struct Sum {
+    total: f32,
+    block: f32,
+    // The block that `block` is of.
+    at: u32,
+}
+
+// Adds the terms of the inputs `first..first + inputs` of the cell that begins at word `cell`. `word` counts words of 32
+// inputs over all taps so far; the weight of the first input is at `row`, the next `stride` behind it.
+fn add_cell(before: Sum, cell: u32, first: u32, inputs: u32, word: u32, row: u32, stride: u32) -> Sum {
+    var sum = before;
+    for (var start = 0u; start < inputs; start += 32u) {
+        let block = (word + start / 32u) / BLOCK_WORDS;
+        if block != sum.at {
+            sum.total += sum.block;
+            sum.block = 0.0;
+            sum.at = block;
+        }
+        let count = min(32u, inputs - start);
+        if IN.planes == 0u {
+            for (var i = start; i < start + count; i++) {
+                sum.block += rounded(weights[row + i * stride] * bitcast<f32>(input[cell + first + i]));
+            }
+        } else {
+            for (var plane = 0u; plane < IN.planes; plane++) {
+                var bits = bits_at(cell, plane, first + start, count);
+                let factor = f32(1u << plane);
+                while bits != 0u {
+                    sum.block += weights[row + (start + firstTrailingBit(bits)) * stride] * factor;
+                    bits &= bits - 1u;
+                }
+            }
+        }
+    }
+    return sum;
+}
+
+// The bits of up to 32 channels from `first` on, in one plane; they may straddle two words.
+fn bits_at(cell: u32, plane: u32, first: u32, count: u32) -> u32 {
+    let shift = first % 32u;
+    let at = cell + first / 32u * IN.planes + plane;
+    var bits = input[at] >> shift;
+    if shift != 0u && shift + count > 32u {
+        bits |= input[at + IN.planes] << (32u - shift);
+    }
+    return select(bits & ((1u << (count % 32u)) - 1u), bits, count == 32u);
+}

@@ -1,0 +1,52 @@
+//! A kernel's shader: pieces of WGSL, and the constants that stand before them.
+
+use std::fmt::Write;
+
+use crate::shared::Shared;
+
+/// The pieces of a kernel's shader. Declarations may come in any order, so pieces are simply put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shader {
+    /// The kernel's own file and those it shares with others.
+    pub pieces: &'static [&'static str],
+    /// Slots that are edges of `p` and get the functions of `input.wgsl` under their own names.
+    pub reads: &'static [&'static str],
+}
+
+/// What every shader begins with.
+pub const COMMON: [&str; 2] = [include_str!("../../shaders/window.wgsl"), include_str!("../../shaders/edge.wgsl")];
+
+const INPUT: &str = include_str!("../../shaders/input.wgsl");
+
+/// The frame of kernels that compute each output element alone.
+pub(super) const ELEMENTWISE: &str = include_str!("../../shaders/elementwise.wgsl");
+/// The canonical sum.
+pub(super) const SUM: &str = include_str!("../../shaders/sum.wgsl");
+/// The current of a convolution.
+pub(super) const CONV_SUM: &str = include_str!("../../shaders/conv_sum.wgsl");
+/// The current of a linear layer.
+pub(super) const LINEAR_SUM: &str = include_str!("../../shaders/linear_sum.wgsl");
+/// The neuron.
+pub(super) const AFFINE_NEURON: &str = include_str!("../../shaders/neuron/affine.wgsl");
+/// The frame of kernels with neurons.
+pub(super) const POPULATION: &str = include_str!("../../shaders/population.wgsl");
+
+impl Shader {
+    /// The whole text, with `constants` before it.
+    pub fn text(&self, constants: &str) -> String {
+        let reads = self.reads.iter().map(|slot| INPUT.replace("input", slot));
+        let mut text = constants.to_string();
+        for piece in COMMON.iter().chain(self.pieces) {
+            text.push_str(piece);
+        }
+        text.extend(reads);
+        text
+    }
+}
+
+/// `const name: type = value;`
+pub(super) fn constant<T: Shared>(out: &mut String, name: &str, value: &T) {
+    let _ = write!(out, "const {name}: {} = ", T::TYPE);
+    value.write(out);
+    out.push_str(";\n");
+}

@@ -1,0 +1,45 @@
+//! What a machine leaves in buffers, window by window, becomes the result of one sample.
+
+use super::metrics::Metrics;
+use super::record::{self, Recording};
+use crate::error::Result;
+use crate::kernel::Window;
+use crate::network::Readout;
+use crate::plan::Plan;
+
+/// What one sample gave.
+#[derive(Debug, Default)]
+pub(super) struct SampleResult {
+    pub scores: Vec<f32>,
+    pub metrics: Metrics,
+    pub recording: Vec<Recording>,
+}
+
+impl SampleResult {
+    /// Takes what a window left: the steps of a trace and of recordings. `buffer` gives a buffer's words of this sample.
+    pub fn window<'a>(&mut self, plan: &Plan, window: Window, buffer: impl Fn(usize) -> &'a [u32]) {
+        if plan.request.readout == Readout::Trace && !plan.request.streaming {
+            let steps: &[f32] = bytemuck::cast_slice(buffer(plan.scores));
+            let of_step = steps.len() / plan.window_steps();
+            self.scores.extend(&steps[..of_step * window.steps]);
+        }
+        let recording = record::read(plan, window.steps, &buffer);
+        if self.recording.is_empty() {
+            self.recording = recording;
+        } else {
+            self.recording.iter_mut().zip(recording).for_each(|(whole, next)| whole.append(next));
+        }
+    }
+
+    /// Takes what the last window left: scores and counters. `steps`: how many the counters have seen.
+    ///
+    /// # Errors
+    /// As [`Metrics::read`].
+    pub fn finish<'a>(&mut self, plan: &'a Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<()> {
+        if self.scores.is_empty() {
+            self.scores = bytemuck::cast_slice(buffer(plan.scores)).to_vec();
+        }
+        self.metrics = Metrics::read(plan, steps, buffer)?;
+        Ok(())
+    }
+}
