@@ -17,7 +17,11 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let word = group_of(workgroup, count) * 64u + lane;
+    let group = group_of(workgroup, count);
+    if group >= window.groups {
+        return;
+    }
+    let word = group * 64u + lane;
     if word >= p.input.cells * words_of(p.input.channels) {
         return;
     }

@@ -15,8 +15,12 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let group = group_of(workgroup, count);
+    if group >= window.groups {
+        return;
+    }
     let words = p.edge.cells * cell_words(p.edge);
-    let unit = group_of(workgroup, count) * 64u + lane;
+    let unit = group * 64u + lane;
     let kept = min(window.steps, p.ring);
     if unit >= kept * words {
         return;

@@ -9,8 +9,12 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let group = group_of(workgroup, count);
+    if group >= window.groups {
+        return;
+    }
     let per_cell = select(words_of(p.output.channels), p.output.channels, p.output.planes == 0u);
-    let unit = group_of(workgroup, count) * 64u + lane;
+    let unit = group * 64u + lane;
     let t = unit / (p.output.cells * per_cell);
     if t >= steps_of(p.output) {
         return;

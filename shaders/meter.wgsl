@@ -32,12 +32,16 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let group = group_of(workgroup, count);
+    if group >= window.groups {
+        return;
+    }
     if lane < 7u {
         atomicStore(&shared_sums[lane], 0u);
     }
     workgroupBarrier();
     let per_cell = select(words_of(p.input.channels), p.input.channels, p.input.planes == 0u);
-    let unit = group_of(workgroup, count) * 64u + lane;
+    let unit = group * 64u + lane;
     let t = unit / (p.input.cells * per_cell);
     let sample = window.first + workgroup.y;
     if t < steps_of(p.input) {

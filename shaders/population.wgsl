@@ -81,11 +81,14 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let group = group_of(workgroup, count);
+    if group >= window.groups {
+        return;
+    }
     if lane < 4u {
         atomicStore(&shared_tally[lane], 0u);
     }
     workgroupBarrier();
-    let group = group_of(workgroup, count);
     let sample = window.first + workgroup.y;
     let block = group % BLOCKS;
     let channel = block * LANES + lane % LANES;

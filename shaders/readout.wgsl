@@ -21,7 +21,11 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let element = group_of(workgroup, count) * 64u + lane;
+    let group = group_of(workgroup, count);
+    if group >= window.groups {
+        return;
+    }
+    let element = group * 64u + lane;
     let elements = p.input.cells * p.input.channels;
     if element >= elements {
         return;

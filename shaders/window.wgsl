@@ -9,7 +9,7 @@ struct Window {
     steps: u32,
     // Steps that the samples have seen before `start`; from 2^30 on only its low bits count.
     clock: u32,
-    // First workgroup of a sample in this dispatch, and how many a sample has.
+    // First workgroup of a sample in this dispatch, and the first that is not.
     group: u32,
     groups: u32,
     // Zero, which no compiler knows.

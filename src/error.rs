@@ -38,6 +38,22 @@ pub enum Error {
     /// A request that cannot be met: an option out of range, a conflict, a device that is not there.
     #[error("{0}")]
     Request(String),
+    /// A GPU that refuses, fails or is lost.
+    #[error("GPU `{device}`: {message}")]
+    Gpu {
+        /// The adapter's name.
+        device: String,
+        /// What was asked of it, and what it said.
+        message: String,
+    },
+    /// A GPU whose memory does not suffice.
+    #[error("GPU `{device}` is out of memory: {message}")]
+    OutOfMemory {
+        /// The adapter's name.
+        device: String,
+        /// What was needed, and for what.
+        message: String,
+    },
     /// Something that has a meaning but cannot be run by this version.
     #[error("not supported: {0}")]
     Unsupported(String),
@@ -64,6 +80,11 @@ impl Error {
     /// An [`Error::Io`].
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Error::Io { path: path.as_ref().to_owned(), source }
+    }
+
+    /// An [`Error::Gpu`].
+    pub fn gpu(device: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Gpu { device: device.into(), message: message.into() }
     }
 
     /// An [`Error::Layer`].

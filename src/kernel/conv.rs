@@ -61,6 +61,11 @@ impl Geometry {
         taps * (self.input.channels / self.groups) as usize * self.out_channels as usize
     }
 
+    /// Products of one step if nothing were zero, padding counted.
+    pub fn dense(&self) -> u64 {
+        self.weight_count() as u64 * u64::from(self.out_size[0]) * u64::from(self.out_size[1])
+    }
+
     /// The input cell under a tap at an output cell, or `None` in the padding.
     #[inline]
     pub fn source(&self, y: usize, x: usize, tap_y: usize, tap_x: usize) -> Option<usize> {

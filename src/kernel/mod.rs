@@ -189,6 +189,21 @@ impl Kernel {
         }
     }
 
+    /// Multiplications and additions of one sample over so many steps, if nothing were zero: how long it may take at most.
+    pub fn work(&self, steps: usize) -> u64 {
+        let steps_of = |edge: &Edge| if edge.series == 1 { steps as u64 } else { 1 };
+        let linear =
+            |input: &Edge, outputs: u32| u64::from(input.cells) * u64::from(input.channels) * u64::from(outputs);
+        match self {
+            Kernel::Conv(p) => p.geometry.dense() * steps_of(&p.output),
+            Kernel::ConvSpike(p) => p.geometry.dense() * steps as u64,
+            Kernel::Linear(p) => linear(&p.input, p.output.channels) * steps_of(&p.output),
+            Kernel::LinearSpike(p) => linear(&p.input, p.population.output.channels) * steps as u64,
+            Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
+            _ => self.groups(steps) * 64 * 32,
+        }
+    }
+
     /// Runs the plain twin.
     pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
         match self {

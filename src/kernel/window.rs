@@ -31,7 +31,7 @@ pub struct WindowWords {
     pub clock: u32,
     /// First workgroup of a sample in the dispatch.
     pub group: u32,
-    /// Workgroups of a sample.
+    /// The first workgroup of a sample that the dispatch leaves alone.
     pub groups: u32,
     /// Zero, which no compiler knows.
     pub zero: u32,
@@ -45,7 +45,7 @@ crate::shared::shared!(WindowWords as "Window" {
 pub const CLOCK_WRAP: u64 = 1 << 30;
 
 impl Window {
-    /// As shaders read it: samples from `first` on, workgroups from `group` on.
+    /// As shaders read it: samples from `first` on, workgroups `group..groups` of each.
     pub fn words(&self, first: u32, group: u32, groups: u32) -> WindowWords {
         let clock = if self.clock < CLOCK_WRAP { self.clock } else { CLOCK_WRAP | self.clock % CLOCK_WRAP };
         WindowWords {

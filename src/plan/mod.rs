@@ -121,6 +121,13 @@ impl Holds {
         batch * self.sample_words(steps)
     }
 
+    /// The words of one of `batch` samples over `steps` steps, out of a buffer that holds all of them.
+    pub fn of_sample(&self, words: &[u32], steps: usize, batch: usize, sample: usize) -> Vec<u32> {
+        let rows = if self.is_series() { steps } else { 1 };
+        let row = self.sample_words(steps) / rows;
+        (0..rows).flat_map(|t| &words[(t * batch + sample) * row..][..row]).copied().collect()
+    }
+
     fn sample_words(&self, steps: usize) -> usize {
         match *self {
             Holds::Edge(edge) => edge.step_words() * if edge.series == 1 { steps } else { 1 },

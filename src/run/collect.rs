@@ -20,7 +20,7 @@ impl SampleResult {
     pub fn window<'a>(&mut self, plan: &Plan, window: Window, buffer: impl Fn(usize) -> &'a [u32]) {
         if plan.request.readout == Readout::Trace && !plan.request.streaming {
             let steps: &[f32] = bytemuck::cast_slice(buffer(plan.scores));
-            let of_step = steps.len() / plan.window_steps();
+            let of_step: usize = plan.score_shape.iter().product();
             self.scores.extend(&steps[..of_step * window.steps]);
         }
         let recording = record::read(plan, window.steps, &buffer);

@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::collect::SampleResult;
+use super::pack::pack;
 use crate::error::Result;
-use crate::kernel::{Access, Bindings, Edge, Window};
+use crate::kernel::{Access, Bindings, Window};
 use crate::plan::{Holds, Plan, Slot, Stage, Step};
 
 /// The working memory of one sample.
@@ -20,6 +21,11 @@ impl Workspace {
     /// Memory for one sample of a plan.
     pub fn new(plan: &Plan) -> Self {
         Workspace { slots: plan.slots.iter().map(|&words| vec![0; words]).collect(), clock: 0 }
+    }
+
+    /// Whether there is no memory yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
     }
 
     /// Forgets every state: the next step is the first.
@@ -154,19 +160,4 @@ pub(super) fn run_batch(plan: &Plan, samples: &[&[f32]], pool: &Mutex<Vec<Worksp
             result
         })
         .collect()
-}
-
-/// People's order, channels first, to the layout of an edge; one step after another.
-fn pack(edge: &Edge, input: &[f32], words: &mut [u32]) {
-    let (cells, channels) = (edge.cells as usize, edge.channels as usize);
-    for (from, to) in input.chunks_exact(cells * channels).zip(words.chunks_exact_mut(edge.step_words())) {
-        if !edge.is_real() {
-            to.fill(0);
-        }
-        for (cell, to) in to.chunks_exact_mut(edge.cell_words()).enumerate() {
-            for channel in 0..channels {
-                edge.set(to, channel, from[channel * cells + cell]);
-            }
-        }
-    }
 }

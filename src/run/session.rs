@@ -1,9 +1,9 @@
 //! A network ready to run: batches of whole samples, or a stream of frames.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::collect::SampleResult;
-use super::cpu::{self, Workspace};
+use super::machine::{Device, Machine, Pending};
 use super::metrics::Metrics;
 use super::record::Recording;
 use crate::error::{Error, Result};
@@ -12,8 +12,10 @@ use crate::plan::{Plan, Request};
 use crate::tensor::{Tensor, shape_text};
 
 /// How a session runs.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Where; the CPU by default.
+    pub device: Device,
     /// Steps per sample; `None`: as the network or the samples say.
     pub steps: Option<usize>,
     /// How the output is reduced over time; `None`: as the network says, else the mean.
@@ -61,10 +63,19 @@ pub struct Output {
 pub struct Session {
     network: Network,
     options: Options,
-    threads: Option<rayon::ThreadPool>,
-    /// The plan last used for batches, and the memory made for it.
-    batch: Option<(Arc<Plan>, Mutex<Vec<Workspace>>)>,
-    stream: Option<(Plan, Workspace)>,
+    threads: Option<Arc<rayon::ThreadPool>>,
+    /// What batches last ran on.
+    batch: Option<Machine>,
+    stream: Option<Machine>,
+    /// The longest slice of time that has turned out to fit, where the whole does not.
+    slice: Option<usize>,
+}
+
+/// A batch under way: [`Session::finish`] gives its output.
+#[derive(Debug)]
+pub struct Ticket {
+    plan: Arc<Plan>,
+    pending: Pending,
 }
 
 impl Session {
@@ -86,10 +97,10 @@ impl Session {
             Some(0) => return Err(Error::Request("expected at least one thread, got 0".into())),
             Some(n) => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
-                Some(pool.map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))?)
+                Some(Arc::new(pool.map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))?))
             }
         };
-        Ok(Session { network, options, threads, batch: None, stream: None })
+        Ok(Session { network, options, threads, batch: None, stream: None, slice: None })
     }
 
     /// The network.
@@ -108,7 +119,7 @@ impl Session {
     /// As [`Session::run`].
     pub fn plan(&mut self, sequence: Option<usize>) -> Result<Arc<Plan>> {
         let request = self.request(sequence)?;
-        self.batch_plan(request)
+        Ok(self.machine(request)?.plan().clone())
     }
 
     /// Runs a batch of static samples `[batch, ...]`, each repeated over all steps, or of sequences
@@ -142,6 +153,14 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub fn run_samples(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Output> {
+        self.check_samples(samples, sequence)?;
+        pollster::block_on(async {
+            let ticket = self.begin(samples, sequence).await?;
+            self.end(ticket, samples).await
+        })
+    }
+
+    fn check_samples(&self, samples: &[&[f32]], sequence: Option<usize>) -> Result<()> {
         let expected = self.network.input.shape.iter().product::<usize>() * sequence.unwrap_or(1);
         for (i, sample) in samples.iter().enumerate() {
             if sample.len() != expected {
@@ -149,15 +168,71 @@ impl Session {
             }
             check_values(sample, self.network.input.kind).map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
         }
+        Ok(())
+    }
+
+    /// Begins a batch without waiting for it, where the device works on its own: another can be prepared meanwhile.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn submit(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Ticket> {
+        pollster::block_on(self.submit_async(samples, sequence))
+    }
+
+    /// [`Session::submit`] for the web.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn submit_async(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Ticket> {
+        self.check_samples(samples, sequence)?;
+        self.begin(samples, sequence).await
+    }
+
+    /// The output of a batch; `samples` are those it was begun with, in case they need more bit planes.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn finish(&mut self, ticket: Ticket, samples: &[&[f32]]) -> Result<Output> {
+        pollster::block_on(self.end(ticket, samples))
+    }
+
+    /// [`Session::finish`] for the web.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn finish_async(&mut self, ticket: Ticket, samples: &[&[f32]]) -> Result<Output> {
+        self.end(ticket, samples).await
+    }
+
+    async fn begin(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Ticket> {
         let mut request = self.request(sequence)?;
         loop {
-            let plan = self.batch_plan(request)?;
-            let Some((_, memory)) = &self.batch else { return Err(Error::Request("no plan".into())) };
-            let run = || cpu::run_batch(&plan, samples, memory);
-            match self.threads.as_ref().map_or_else(run, |threads| threads.install(run)) {
+            let machine = self.machine(request)?;
+            match machine.submit(samples).await {
+                // One sample does not fit: perhaps a shorter part of it does.
+                Err(Error::OutOfMemory { .. }) if request.window_steps() > 1 => {
+                    request.slice = Some(request.window_steps().div_ceil(2));
+                    self.slice = request.slice;
+                }
+                submitted => return Ok(Ticket { plan: machine.plan().clone(), pending: submitted? }),
+            }
+        }
+    }
+
+    async fn end(&mut self, ticket: Ticket, samples: &[&[f32]]) -> Result<Output> {
+        let (mut plan, mut pending) = (ticket.plan, ticket.pending);
+        loop {
+            let Some(machine) = &mut self.batch else { return Err(Error::Request("no batch was begun".into())) };
+            let mut request = plan.request;
+            match machine.finish(pending).await {
                 Ok(results) => return gather(&plan, results),
                 // A neuron fired more often than its bit planes hold: more planes give the same bits for all else.
-                Err(Error::Layer { .. }) if request.count_planes < 24 => request.count_planes += 8,
+                Err(Error::Layer { .. }) if request.count_planes < 24 => {
+                    request.count_planes += 8;
+                    let machine = self.machine(request)?;
+                    pending = machine.submit(samples).await?;
+                    plan = machine.plan().clone();
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -169,6 +244,14 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub fn step(&mut self, frame: &Tensor) -> Result<Output> {
+        pollster::block_on(self.step_async(frame))
+    }
+
+    /// [`Session::step`] for the web.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn step_async(&mut self, frame: &Tensor) -> Result<Output> {
         if frame.shape() != self.network.input.shape {
             let expected = shape_text(&self.network.input.shape);
             return Err(Error::Request(format!("expected a frame of {expected}, got {:?}", frame.shape())));
@@ -177,14 +260,13 @@ impl Session {
         if self.stream.is_none() {
             // A stream cannot be run again with more planes: it has them from the start.
             let request = Request { streaming: true, count_planes: 16, ..self.request_for(1, false) };
-            let plan = compile(&self.network, &request)?;
-            let workspace = Workspace::new(&plan);
-            self.stream = Some((plan, workspace));
+            let plan = Arc::new(compile(&self.network, &request)?);
+            self.stream = Some(Machine::new(&self.options.device, plan, None));
         }
-        let Some((plan, workspace)) = &mut self.stream else { return Err(Error::Request("no stream".into())) };
-        let result = workspace.step(plan, frame.data())?;
+        let Some(machine) = &mut self.stream else { return Err(Error::Request("no stream".into())) };
+        let result = machine.step(frame.data()).await?;
         Ok(Output {
-            scores: Tensor::new(plan.score_shape.clone(), result.scores)?,
+            scores: Tensor::new(machine.plan().score_shape.clone(), result.scores)?,
             metrics: result.metrics,
             recordings: vec![result.recording],
         })
@@ -192,9 +274,15 @@ impl Session {
 
     /// Forgets the state of the stream: the next [`Session::step`] is the first.
     pub fn reset(&mut self) {
-        if let Some((_, workspace)) = &mut self.stream {
-            workspace.reset();
+        if let Some(machine) = &mut self.stream {
+            machine.reset();
         }
+    }
+
+    /// Fills all working memory with a value that shows up in results if it is ever read before it is written: for
+    /// tests.
+    pub fn poison(&mut self, word: u32) {
+        self.batch.iter_mut().chain(&mut self.stream).for_each(|machine| machine.poison(word));
     }
 
     fn request(&self, sequence: Option<usize>) -> Result<Request> {
@@ -216,29 +304,31 @@ impl Session {
     }
 
     fn request_for(&self, steps: usize, constant_input: bool) -> Request {
+        let slices = [self.options.slice, self.slice, self.options.device.most_steps()];
+        let slice = slices.into_iter().flatten().min().filter(|&slice| slice < steps);
         Request {
             steps,
             constant_input,
             readout: self.readout(),
             record: self.options.record,
             meter: !self.options.no_meter,
-            slice: self.options.slice,
+            slice,
             memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
             ..Request::default()
         }
     }
 
-    fn batch_plan(&mut self, request: Request) -> Result<Arc<Plan>> {
-        if let Some((plan, _)) = &self.batch
-            && (plan.request == request
-                || plan.request == Request { count_planes: plan.request.count_planes, ..request })
-            && plan.request.count_planes >= request.count_planes
-        {
-            return Ok(plan.clone());
+    /// The machine for batches under a request; the last one where that will do.
+    fn machine(&mut self, request: Request) -> Result<&mut Machine> {
+        let fits = |plan: &Plan| {
+            plan.request == Request { count_planes: plan.request.count_planes, ..request }
+                && plan.request.count_planes >= request.count_planes
+        };
+        if !self.batch.as_ref().is_some_and(|machine| fits(machine.plan())) {
+            let plan = Arc::new(compile(&self.network, &request)?);
+            self.batch = Some(Machine::new(&self.options.device, plan, self.threads.clone()));
         }
-        let plan = Arc::new(compile(&self.network, &request)?);
-        self.batch = Some((plan.clone(), Mutex::new(Vec::new())));
-        Ok(plan)
+        self.batch.as_mut().ok_or_else(|| Error::Request("no machine".into()))
     }
 }
 

@@ -1,0 +1,179 @@
+//! A device with what everything on it shares: queue, limits, pipelines.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::adapters::{self, AdapterInfo, Choice};
+use super::pipelines::Pipeline;
+use crate::error::{Error, Result};
+
+/// An open GPU. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Gpu(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: AdapterInfo,
+    limits: wgpu::Limits,
+    /// By the text of the shader.
+    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// Why the device was lost, once it is; only of devices that we opened.
+    lost: Arc<Mutex<Option<String>>>,
+    /// What stands for a slot that is read, and for one that is written, where there is nothing to bind.
+    nothing: [wgpu::Buffer; 2],
+}
+
+/// What a device for this library needs of an adapter: no features, and of the limits the adapter's own where more helps.
+pub fn required(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
+    let own = adapter.limits();
+    let limits = wgpu::Limits {
+        max_storage_buffer_binding_size: own.max_storage_buffer_binding_size,
+        max_buffer_size: own.max_buffer_size,
+        ..wgpu::Limits::downlevel_defaults().or_worse_values_from(&own)
+    };
+    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: SLOTS_NEEDED, ..limits };
+    (wgpu::Features::empty(), limits)
+}
+
+/// Storage buffers that the largest kernel binds.
+const SLOTS_NEEDED: u32 = 8;
+
+impl Gpu {
+    /// The best GPU there is.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn new() -> Result<Gpu> {
+        Self::open(&Choice::Best)
+    }
+
+    /// A GPU by choice.
+    ///
+    /// # Errors
+    /// [`Error::Request`] where there is none such, [`Error::Gpu`] where it cannot be opened.
+    pub fn open(choice: &Choice) -> Result<Gpu> {
+        pollster::block_on(Self::open_async(choice))
+    }
+
+    /// A GPU by choice, for the web.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_async(choice: &Choice) -> Result<Gpu> {
+        let adapter = adapters::choose(choice).await?;
+        let info = adapters::describe(&adapter);
+        let (required_features, required_limits) = required(&adapter);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("saltatory"),
+            required_features,
+            required_limits,
+            ..Default::default()
+        };
+        let opened = adapter.request_device(&descriptor).await;
+        let (device, queue) = opened.map_err(|e| Error::gpu(&info.name, format!("cannot be opened: {e}")))?;
+        let lost = Arc::new(Mutex::new(None));
+        let reason = lost.clone();
+        device.set_device_lost_callback(move |why, message| {
+            if let Ok(mut lost) = reason.lock() {
+                *lost = Some(format!("{why:?}: {message}"));
+            }
+        });
+        Self::with(device, queue, info, lost)
+    }
+
+    /// The caller's own device: nothing is installed on it, and only what it already has is used.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where its limits are below what [`required`] asks for.
+    pub fn from_device(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<Gpu> {
+        let info = adapters::about(&device.adapter_info(), &device.limits());
+        Self::with(device.clone(), queue.clone(), info, Arc::default())
+    }
+
+    fn with(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        info: AdapterInfo,
+        lost: Arc<Mutex<Option<String>>>,
+    ) -> Result<Gpu> {
+        let limits = device.limits();
+        if limits.max_storage_buffers_per_shader_stage < SLOTS_NEEDED {
+            let has = limits.max_storage_buffers_per_shader_stage;
+            let message = format!("kernels bind {SLOTS_NEEDED} storage buffers, the device allows {has}");
+            return Err(Error::gpu(&info.name, message));
+        }
+        let nothing = ["nothing.read", "nothing.write"].map(|label| {
+            let usage = wgpu::BufferUsages::STORAGE;
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: 256,
+                usage,
+                mapped_at_creation: false,
+            })
+        });
+        Ok(Gpu(Arc::new(Inner { device, queue, info, limits, pipelines: Mutex::default(), lost, nothing })))
+    }
+
+    /// What is known of the adapter.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.0.info
+    }
+
+    /// The device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    pub(super) fn limits(&self) -> &wgpu::Limits {
+        &self.0.limits
+    }
+
+    pub(super) fn pipelines(&self) -> &Mutex<HashMap<String, Arc<Pipeline>>> {
+        &self.0.pipelines
+    }
+
+    /// What is bound where there is nothing to read (0) or to write (1).
+    pub(super) fn nothing(&self, writes: bool) -> &wgpu::Buffer {
+        &self.0.nothing[usize::from(writes)]
+    }
+
+    /// An error of this GPU.
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+        let lost = self.0.lost.lock().ok().and_then(|lost| lost.clone());
+        let message = message.into();
+        Error::gpu(
+            &self.0.info.name,
+            lost.map_or(message.clone(), |why| format!("{message}; the device was lost ({why})")),
+        )
+    }
+
+    /// Runs `work`; errors that the driver layer raises meanwhile become ours.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] or [`Error::Gpu`].
+    pub(super) async fn checked<T>(&self, what: &str, work: impl FnOnce() -> T) -> Result<T> {
+        let device = self.device();
+        let filters = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
+        let scopes = filters.map(|filter| device.push_error_scope(filter));
+        let result = work();
+        // Scopes are a stack: the last one pushed goes first.
+        let [internal, validation, memory] = scopes;
+        let futures = (memory.pop(), validation.pop(), internal.pop());
+        if let Some(error) = futures.0.await {
+            return Err(Error::OutOfMemory { device: self.info().name.clone(), message: format!("{what}: {error}") });
+        }
+        for error in [futures.1.await, futures.2.await] {
+            if let Some(error) = error {
+                return Err(self.error(format!("{what}: {error}")));
+            }
+        }
+        Ok(result)
+    }
+}

@@ -1,0 +1,232 @@
+//! A plan on a device: its memory, pipelines and bind groups, made once.
+
+use std::sync::Arc;
+
+use super::context::Gpu;
+use super::pipelines::Pipeline;
+use super::schedule::{Dispatch, Schedule};
+use crate::error::{Error, Result};
+use crate::kernel::{Access, MOST_STEPS, Window, WindowWords};
+use crate::plan::{Holds, Plan, Slot, Step, bytes_text};
+
+/// Working memory that is taken without being asked for more: adapters do not say what they have.
+const DEFAULT_BUDGET: u64 = 2 << 30;
+
+/// A plan's memory, pipelines and bind groups, for up to [`Prepared::capacity`] samples at once.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) gpu: Gpu,
+    pub(super) plan: Arc<Plan>,
+    capacity: usize,
+    /// Samples that were asked for.
+    wanted: usize,
+    /// One buffer for each memory slot of the plan.
+    slots: Vec<wgpu::Buffer>,
+    steps: Vec<PreparedStep>,
+    /// What each dispatch of a window is told, `stride` bytes apart.
+    windows: wgpu::Buffer,
+    stride: u64,
+}
+
+#[derive(Debug)]
+struct PreparedStep {
+    pipeline: Arc<Pipeline>,
+    bind: wgpu::BindGroup,
+}
+
+impl Prepared {
+    /// Prepares a plan for `samples` at once, or as many as fit.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::Gpu`] where the driver refuses.
+    pub async fn new(gpu: &Gpu, plan: Arc<Plan>, samples: usize) -> Result<Prepared> {
+        let steps = plan.window_steps();
+        if plan.steps().any(|step| step.kernel.population().is_some()) && steps > MOST_STEPS {
+            return Err(gpu.error(format!("a window has {steps} steps, kernels with neurons take {MOST_STEPS}")));
+        }
+        let mut capacity = fitting(gpu, &plan, samples)?;
+        let constants = constants(gpu, &plan).await?;
+        loop {
+            match Self::with(gpu, &plan, capacity, &constants).await {
+                Ok(prepared) => return Ok(Prepared { wanted: samples, ..prepared }),
+                Err(Error::OutOfMemory { .. }) if capacity > 1 => capacity = capacity.div_ceil(2),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn with(gpu: &Gpu, plan: &Arc<Plan>, capacity: usize, constants: &[wgpu::Buffer]) -> Result<Prepared> {
+        let bytes = plan.sample_bytes() as u128 * capacity as u128;
+        let what = format!("{capacity} samples of `{}` need {}", plan.name, bytes_text(bytes));
+        let slots = gpu.checked(&what, || {
+            let slots = plan.slots.iter().enumerate();
+            slots.map(|(at, &words)| buffer(gpu, &format!("work {at}"), words * capacity)).collect::<Vec<_>>()
+        });
+        let slots = slots.await?;
+        let stride = u64::from(gpu.limits().min_uniform_buffer_offset_alignment).max(size_of::<WindowWords>() as u64);
+        let full = Window { batch: capacity, start: 0, steps: plan.window_steps(), clock: 0 };
+        // The last window may have steps that the first has not: what runs once at the end.
+        let entries = Schedule::new(plan, full).entries.len() + plan.steps().count();
+        let windows = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("windows"),
+            size: stride * entries as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut steps = Vec::new();
+        for step in plan.steps() {
+            let pipeline = gpu.pipeline(&step.kernel).await?;
+            let bind =
+                gpu.checked(step.kernel.name(), || bind(gpu, plan, step, &pipeline, &slots, constants, &windows));
+            steps.push(PreparedStep { bind: bind.await?, pipeline });
+        }
+        Ok(Prepared { gpu: gpu.clone(), plan: plan.clone(), capacity, wanted: capacity, slots, steps, windows, stride })
+    }
+
+    /// The most samples of one batch.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The memory that a buffer of the plan lives in, from its first byte on.
+    pub fn buffer(&self, buffer: usize) -> &wgpu::Buffer {
+        &self.slots[self.plan.buffers[buffer].slot]
+    }
+
+    /// Fills all working memory with a value that shows up in results if it is ever read before it is written.
+    pub fn poison(&self, word: u32) {
+        for slot in &self.slots {
+            self.gpu.queue().write_buffer(slot, 0, bytemuck::cast_slice(&vec![word; slot.size() as usize / 4]));
+        }
+    }
+
+    /// Whether no more samples fit.
+    pub(super) fn is_full(&self) -> bool {
+        self.capacity < self.wanted
+    }
+
+    /// Records that counters start at zero.
+    pub(super) fn clear_counters(&self, encoder: &mut wgpu::CommandEncoder, batch: usize) {
+        for (at, buffer) in self.plan.buffers.iter().enumerate() {
+            if matches!(buffer.holds, Holds::Tally | Holds::Meter) {
+                let bytes = 4 * buffer.holds.words(1, batch) as u64;
+                encoder.clear_buffer(self.buffer(at), 0, Some(bytes));
+            }
+        }
+    }
+
+    /// Tells the dispatches of a window what they are to do; takes effect with the next submission.
+    pub(super) fn tell(&self, schedule: &Schedule) {
+        let mut bytes = vec![0; self.stride as usize * schedule.entries.len()];
+        for (entry, to) in schedule.entries.iter().zip(bytes.chunks_exact_mut(self.stride as usize)) {
+            to[..size_of::<WindowWords>()].copy_from_slice(bytemuck::bytes_of(entry));
+        }
+        if !bytes.is_empty() {
+            self.gpu.queue().write_buffer(&self.windows, 0, &bytes);
+        }
+    }
+
+    /// Records dispatches as one pass.
+    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
+        let descriptor = wgpu::ComputePassDescriptor { label: Some(&self.plan.name), timestamp_writes: None };
+        let mut pass = encoder.begin_compute_pass(&descriptor);
+        for dispatch in dispatches {
+            let step = &self.steps[dispatch.step];
+            pass.set_pipeline(&step.pipeline.pipeline);
+            pass.set_bind_group(0, &step.bind, &[(dispatch.entry as u64 * self.stride) as u32]);
+            let [x, y, z] = dispatch.grid;
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+}
+
+/// How many of `samples` fit into bindings and the budget.
+fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
+    let limits = gpu.limits();
+    let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    let largest = plan.slots.iter().max().map_or(0, |&words| 4 * words as u64);
+    if largest > binding {
+        let name = plan.buffers.iter().find(|b| 4 * plan.slots[b.slot] as u64 == largest).map_or("", |b| &b.name);
+        return Err(Error::OutOfMemory {
+            device: gpu.info().name.clone(),
+            message: format!(
+                "one sample needs {} for `{name}`, one binding holds {}: use a smaller slice of time",
+                bytes_text(largest.into()),
+                bytes_text(binding.into())
+            ),
+        });
+    }
+    let per_sample = (plan.sample_bytes() as u64).max(1);
+    let most = (binding / largest.max(1)).min((DEFAULT_BUDGET / per_sample).max(1));
+    Ok(samples.clamp(1, most.max(1) as usize))
+}
+
+/// Weights, coefficients and tables on the device.
+async fn constants(gpu: &Gpu, plan: &Plan) -> Result<Vec<wgpu::Buffer>> {
+    let limits = gpu.limits();
+    let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    if let Some(large) = plan.constants.iter().find(|c| 4 * c.words.len() as u64 > binding) {
+        return Err(Error::OutOfMemory {
+            device: gpu.info().name.clone(),
+            message: format!(
+                "`{}` needs {}, one binding holds {}",
+                large.name,
+                bytes_text(4 * large.words.len() as u128),
+                bytes_text(binding.into())
+            ),
+        });
+    }
+    let what = format!("weights of `{}` need {}", plan.name, bytes_text(plan.constant_bytes() as u128));
+    gpu.checked(&what, || {
+        let made = plan.constants.iter().map(|constant| {
+            let made = buffer(gpu, &constant.name, constant.words.len());
+            gpu.queue().write_buffer(&made, 0, bytemuck::cast_slice(&constant.words));
+            made
+        });
+        made.collect()
+    })
+    .await
+}
+
+/// A storage buffer of so many words; none is empty.
+fn buffer(gpu: &Gpu, label: &str, words: usize) -> wgpu::Buffer {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: 4 * words.max(1) as u64,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
+fn bind(
+    gpu: &Gpu,
+    plan: &Plan,
+    step: &Step,
+    pipeline: &Pipeline,
+    slots: &[wgpu::Buffer],
+    constants: &[wgpu::Buffer],
+    windows: &wgpu::Buffer,
+) -> wgpu::BindGroup {
+    let size = std::num::NonZeroU64::new(size_of::<WindowWords>() as u64);
+    let window = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: windows, offset: 0, size });
+    let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: window }];
+    for (at, (slot, info)) in step.bind.iter().zip(step.kernel.slots()).enumerate() {
+        let buffer = match *slot {
+            Slot::Empty => gpu.nothing(info.access == Access::Write),
+            Slot::Buffer(buffer) => &slots[plan.buffers[buffer].slot],
+            Slot::Constant(constant) => &constants[constant],
+        };
+        entries.push(wgpu::BindGroupEntry { binding: at as u32 + 1, resource: buffer.as_entire_binding() });
+    }
+    let label = format!("{} {}", step.kernel.name(), step.layer);
+    gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(&label),
+        layout: &pipeline.layout,
+        entries: &entries,
+    })
+}

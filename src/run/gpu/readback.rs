@@ -1,0 +1,135 @@
+//! Results back from the device: copied to memory that the host can map, and taken apart sample by sample.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use super::context::Gpu;
+use super::prepared::Prepared;
+use crate::error::Result;
+use crate::kernel::Window;
+use crate::network::Readout;
+use crate::plan::Plan;
+use crate::run::collect::SampleResult;
+
+/// What a window leaves to be read.
+#[derive(Debug)]
+pub(super) struct Part {
+    window: Window,
+    staging: wgpu::Buffer,
+    /// Buffers of the plan, and where their bytes are.
+    places: Vec<(usize, std::ops::Range<usize>)>,
+    /// Whether counters and final scores are among them.
+    last: bool,
+    submission: Option<wgpu::SubmissionIndex>,
+}
+
+impl Part {
+    pub fn submitted(self, submission: wgpu::SubmissionIndex) -> Part {
+        Part { submission: Some(submission), ..self }
+    }
+}
+
+/// Records copies of what is to be read after a window; `None` where there is nothing.
+pub(super) fn copy(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
+    let plan = &prepared.plan;
+    let mut places = Vec::new();
+    let mut end = 0;
+    let last = plan.request.streaming || window.clock + window.steps as u64 == plan.request.steps as u64;
+    for buffer in wanted(plan, last) {
+        let bytes = 4 * plan.buffers[buffer].holds.words(window.steps, window.batch);
+        places.push((buffer, end..end + bytes));
+        end += bytes;
+    }
+    if end == 0 {
+        return None;
+    }
+    let staging = prepared.gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("results"),
+        size: end as u64,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    for (buffer, range) in &places {
+        let from = prepared.buffer(*buffer);
+        encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
+    }
+    Some(Part { window, staging, places, last, submission: None })
+}
+
+/// The buffers to be read after a window, or after the last one.
+fn wanted(plan: &Plan, last: bool) -> Vec<usize> {
+    let trace = plan.request.readout == Readout::Trace && !plan.request.streaming;
+    let mut wanted = Vec::new();
+    if last || trace {
+        wanted.push(plan.scores);
+    }
+    wanted.extend(plan.populations.iter().flat_map(|p| [p.spikes, p.traces]).flatten());
+    if last {
+        wanted.extend(plan.populations.iter().map(|p| p.tally));
+        wanted.extend(plan.weighted.iter().filter_map(|w| w.meter));
+    }
+    wanted
+}
+
+/// Waits for the parts of a batch, in order, and hands every sample its own.
+pub(super) async fn collect(
+    gpu: &Gpu,
+    plan: &Plan,
+    parts: impl IntoIterator<Item = Part>,
+    steps: usize,
+    results: &mut [SampleResult],
+) -> Result<()> {
+    for part in parts {
+        let window = part.window;
+        let words = read(gpu, &part).await?;
+        for (sample, result) in results.iter_mut().enumerate() {
+            let own: Vec<(usize, Vec<u32>)> = part
+                .places
+                .iter()
+                .map(|(buffer, range)| {
+                    let words = &words[range.start / 4..range.end / 4];
+                    (*buffer, plan.buffers[*buffer].holds.of_sample(words, window.steps, window.batch, sample))
+                })
+                .collect();
+            let buffer = |wanted: usize| own.iter().find(|(b, _)| *b == wanted).map_or(&[][..], |(_, words)| words);
+            result.window(plan, window, buffer);
+            if part.last {
+                result.finish(plan, steps, buffer)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The words of a part, once they are there.
+async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
+    let slice = part.staging.slice(..);
+    let state: Arc<Mutex<(Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>)>> = Arc::default();
+    let done = state.clone();
+    slice.map_async(wgpu::MapMode::Read, move |result| {
+        if let Ok(mut state) = done.lock() {
+            state.0 = Some(result);
+            state.1.take().into_iter().for_each(Waker::wake);
+        }
+    });
+    // On the web this does nothing, and the event loop calls back.
+    let wait = wgpu::PollType::Wait { submission_index: part.submission.clone(), timeout: None };
+    gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;
+    let mapped = poll_fn(|context| match state.lock() {
+        Ok(mut state) => match state.0.take() {
+            Some(result) => Poll::Ready(result.map_err(|e| e.to_string())),
+            None => {
+                state.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        },
+        Err(_) => Poll::Ready(Err("the callback failed".into())),
+    });
+    mapped.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
+    let view = slice.get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
+    let words = bytemuck::pod_collect_to_vec(&view);
+    drop(view);
+    part.staging.unmap();
+    Ok(words)
+}

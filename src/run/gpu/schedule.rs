@@ -1,0 +1,128 @@
+//! Which dispatches a window of a batch takes, and what each of them is told.
+
+use crate::kernel::{Window, WindowWords};
+use crate::plan::{Plan, Stage, Step};
+
+/// A dispatch does no more dense operations than this, so that it ends well under a watchdog's 2 s: a fifth of a second
+/// at 20 G operations/s.
+const DISPATCH_WORK: u64 = 1 << 32;
+/// Nor does a submission, which desktops may take as one.
+const SUBMISSION_WORK: u64 = 1 << 33;
+/// Workgroups along one axis of a grid.
+const AXIS: u64 = 65_535;
+
+/// One dispatch: a plan step on a part of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dispatch {
+    /// The plan step, counted through stages and loops.
+    pub step: usize,
+    /// Its entry in [`Schedule::entries`].
+    pub entry: usize,
+    pub grid: [u32; 3],
+    /// Whether a submission ends before it.
+    pub breaks: bool,
+}
+
+/// The dispatches of a window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Schedule {
+    pub dispatches: Vec<Dispatch>,
+    pub entries: Vec<WindowWords>,
+    /// Dense operations since the last break.
+    work: u64,
+}
+
+impl Schedule {
+    /// The dispatches of a window of a plan.
+    pub fn new(plan: &Plan, window: Window) -> Schedule {
+        let mut schedule = Schedule::default();
+        let mut number = 0;
+        for stage in &plan.stages {
+            match stage {
+                Stage::Window(step) => {
+                    schedule.step(plan, step, number, window);
+                    number += 1;
+                }
+                Stage::Loop(steps) => {
+                    for t in 0..window.steps {
+                        let window = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
+                        for (at, step) in steps.iter().enumerate() {
+                            schedule.step(plan, step, number + at, window);
+                        }
+                    }
+                    number += steps.len();
+                }
+            }
+        }
+        schedule
+    }
+
+    fn step(&mut self, plan: &Plan, step: &Step, number: usize, window: Window) {
+        if !plan.runs(step, window) {
+            return;
+        }
+        let groups = step.kernel.groups(window.steps);
+        let work = step.kernel.work(window.steps).max(1);
+        let samples = (DISPATCH_WORK / work).clamp(1, AXIS).min(window.batch as u64);
+        // A sample that is too much for one dispatch is split by workgroups.
+        let pieces = work.div_ceil(DISPATCH_WORK);
+        let piece = groups.div_ceil(pieces).clamp(1, AXIS * AXIS);
+        for first in (0..window.batch as u64).step_by(samples as usize) {
+            let samples = samples.min(window.batch as u64 - first);
+            for group in (0..groups).step_by(piece as usize) {
+                let end = (group + piece).min(groups);
+                let x = (end - group).min(AXIS);
+                let z = (end - group).div_ceil(x);
+                let words = window.words(first as u32, group as u32, end as u32);
+                let breaks = self.work + work * samples / pieces > SUBMISSION_WORK && self.work > 0;
+                self.work = work * samples / pieces + if breaks { 0 } else { self.work };
+                let entry = self.entry(words);
+                let grid = [x as u32, samples as u32, z as u32];
+                self.dispatches.push(Dispatch { step: number, entry, grid, breaks });
+            }
+        }
+    }
+
+    /// The entry of these words; equal ones that follow each other share one.
+    fn entry(&mut self, words: WindowWords) -> usize {
+        if self.entries.last() != Some(&words) {
+            self.entries.push(words);
+        }
+        self.entries.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Network, compile};
+    use crate::neuron::Lif;
+    use crate::plan::Request;
+
+    #[test]
+    fn pieces_cover_everything_once_and_stay_below_the_limits() {
+        let mut network =
+            Network::new([64, 128, 128]).conv2d(512, 5).padding(2).spiking(Lif::tau(2.0)).build().unwrap();
+        network.init(1).unwrap();
+        let request = Request { steps: 8, constant_input: false, meter: false, ..Default::default() };
+        let plan = compile(&network, &request).unwrap();
+        let window = plan.windows(3).next().unwrap();
+        let schedule = Schedule::new(&plan, window);
+        for (number, step) in plan.steps().enumerate() {
+            let own: Vec<_> = schedule.dispatches.iter().filter(|d| d.step == number).collect();
+            let covered: u64 = own
+                .iter()
+                .map(|d| {
+                    let e = schedule.entries[d.entry];
+                    assert!(u64::from(d.grid[0]) * u64::from(d.grid[2]) >= u64::from(e.groups - e.group));
+                    u64::from(e.groups - e.group) * u64::from(d.grid[1])
+                })
+                .sum();
+            assert_eq!(covered, 3 * step.kernel.groups(window.steps));
+            if step.kernel.work(window.steps) > DISPATCH_WORK {
+                assert!(own.len() > 3 && own.iter().all(|d| d.grid[1] == 1));
+            }
+        }
+        assert!(schedule.dispatches.iter().any(|d| d.breaks));
+    }
+}

@@ -1,0 +1,146 @@
+//! The machines that run plans, behind one set of calls.
+
+use std::sync::{Arc, Mutex};
+
+use super::collect::SampleResult;
+use super::cpu::{self, Workspace};
+#[cfg(feature = "gpu")]
+use super::gpu::{self, Gpu, GpuMachine};
+use crate::error::Result;
+use crate::plan::Plan;
+
+/// Where networks run.
+#[derive(Clone, Debug, Default)]
+pub enum Device {
+    /// On the CPU.
+    #[default]
+    Cpu,
+    /// On a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Gpu),
+}
+
+impl Device {
+    /// Its name, for people.
+    pub fn name(&self) -> String {
+        match self {
+            Device::Cpu => "cpu".into(),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => {
+                let info = gpu.info();
+                format!("{} ({}, {})", info.name, info.backend, info.driver)
+            }
+        }
+    }
+
+    /// The most steps that a window of time may have.
+    pub(super) fn most_steps(&self) -> Option<usize> {
+        match self {
+            Device::Cpu => None,
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) => Some(crate::kernel::MOST_STEPS),
+        }
+    }
+}
+
+/// A plan on a device, with its memory.
+#[derive(Debug)]
+pub(super) enum Machine {
+    Cpu {
+        plan: Arc<Plan>,
+        /// Memory of samples that are done.
+        pool: Mutex<Vec<Workspace>>,
+        stream: Box<Workspace>,
+        threads: Option<Arc<rayon::ThreadPool>>,
+    },
+    #[cfg(feature = "gpu")]
+    Gpu(Box<GpuMachine>),
+}
+
+/// A batch under way.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Done(Result<Vec<SampleResult>>),
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Pending),
+}
+
+impl Machine {
+    pub fn new(device: &Device, plan: Arc<Plan>, threads: Option<Arc<rayon::ThreadPool>>) -> Machine {
+        match device {
+            Device::Cpu => Machine::Cpu { plan, pool: Mutex::default(), stream: Box::default(), threads },
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => Machine::Gpu(Box::new(GpuMachine::new(gpu.clone(), plan))),
+        }
+    }
+
+    pub fn plan(&self) -> &Arc<Plan> {
+        match self {
+            Machine::Cpu { plan, .. } => plan,
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => machine.plan(),
+        }
+    }
+
+    /// Begins a batch; a CPU is done with it at once.
+    pub async fn submit(&mut self, samples: &[&[f32]]) -> Result<Pending> {
+        match self {
+            Machine::Cpu { plan, pool, threads, .. } => {
+                let run = || cpu::run_batch(plan, samples, pool);
+                Ok(Pending::Done(threads.as_ref().map_or_else(run, |threads| threads.install(run))))
+            }
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => Ok(Pending::Gpu(machine.submit(samples).await?)),
+        }
+    }
+
+    /// The results of a batch, in order.
+    pub async fn finish(&mut self, pending: Pending) -> Result<Vec<SampleResult>> {
+        match (self, pending) {
+            (_, Pending::Done(results)) => results,
+            #[cfg(feature = "gpu")]
+            (Machine::Gpu(machine), Pending::Gpu(pending)) => machine.finish(pending).await,
+            #[cfg(feature = "gpu")]
+            (Machine::Cpu { .. }, Pending::Gpu(_)) => {
+                Err(crate::Error::Request("this batch was begun on a GPU".into()))
+            }
+        }
+    }
+
+    /// The next step of a stream.
+    pub async fn step(&mut self, frame: &[f32]) -> Result<SampleResult> {
+        match self {
+            Machine::Cpu { plan, stream, .. } => {
+                if stream.is_empty() {
+                    **stream = Workspace::new(plan);
+                }
+                stream.step(plan, frame)
+            }
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => machine.step(frame).await,
+        }
+    }
+
+    /// Forgets the state of the stream.
+    pub fn reset(&mut self) {
+        match self {
+            Machine::Cpu { stream, .. } => stream.reset(),
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => machine.reset(),
+        }
+    }
+
+    /// Fills working memory with a value that shows up where it is read before it is written.
+    pub fn poison(&mut self, word: u32) {
+        match self {
+            Machine::Cpu { pool, stream, .. } => {
+                stream.poison(word);
+                if let Ok(pool) = pool.get_mut() {
+                    pool.iter_mut().for_each(|workspace| workspace.poison(word));
+                }
+            }
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => machine.poison(word),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Shaders and the GPU machine: declarations without a GPU, then results equal to those of the plain twins.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod declarations;
+mod gpus;
+mod networks;
+mod parity;
