@@ -102,10 +102,13 @@ pub(super) async fn collect(
     Ok(())
 }
 
+/// The outcome of mapping a buffer, and who waits for it.
+type Mapped = (Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>);
+
 /// The words of a part, once they are there.
 async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
     let slice = part.staging.slice(..);
-    let state: Arc<Mutex<(Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>)>> = Arc::default();
+    let state: Arc<Mutex<Mapped>> = Arc::default();
     let done = state.clone();
     slice.map_async(wgpu::MapMode::Read, move |result| {
         if let Ok(mut state) = done.lock() {
