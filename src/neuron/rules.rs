@@ -395,6 +395,7 @@ impl Dialect {
                 if_gain: IfGain::R,
                 current: Current::JumpAndDecay,
                 reset: Reset::Subtract,
+                reset_adds: true,
                 spikes: SpikesPerStep::Many,
                 v_init: VInit::Zero,
                 form: Form::Factor,
