@@ -46,6 +46,7 @@ pub struct Run {
 pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
     let network = &folded(network);
     let shapes = network.shapes().unwrap();
+    let planes = planes(network);
     let mut past: Vec<Vec<Value>> = vec![Vec::new(); network.nodes.len()];
     let mut states: BTreeMap<usize, Vec<State>> = BTreeMap::new();
     let mut run = Run::default();
@@ -59,15 +60,12 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
                 }
                 if matches!(node.layer, Layer::Input) {
                     let (cells, channels) = canonical(&shapes[i]);
-                    let whole = network.input.kind != InputKind::Real;
-                    now[i] = Some(Value { data: frame.to_vec(), cells, channels, whole });
+                    now[i] = Some(Value { data: frame.to_vec(), cells, channels, whole: planes[i] > 0 });
                     continue;
                 }
                 let edges: Vec<_> = network.edges.iter().filter(|e| e.to == i).collect();
                 if let Layer::Delay(steps) = &node.layer {
-                    if let Some(value) = delayed(steps, edges[0].from, t, &now, &past, &shapes[i]) {
-                        now[i] = Some(value);
-                    }
+                    now[i] = delayed(steps, edges[0].from, t, &now, &past, &shapes[i]);
                     continue;
                 }
                 let input = |e: &&saltatory::network::Edge| match e.delay {
@@ -75,9 +73,10 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
                     d => Some(ago(&past[e.from], t, d as usize, &shapes[e.from])),
                 };
                 let Some(inputs) = edges.iter().map(input).collect::<Option<Vec<Value>>>() else { continue };
-                let input = added(inputs, &shapes[edges[0].from]);
+                let mut input = added(inputs, &shapes[edges[0].from]);
+                input.whole = sum_planes(edges.iter().map(|e| planes[e.from])) > 0;
                 count(node, &input, &shapes, network, i, &mut run);
-                now[i] = Some(match &node.layer {
+                let mut value = match &node.layer {
                     Layer::Neuron(neuron) => {
                         let rules = network.rules_of(&neuron.rules);
                         let shape = &shapes[i];
@@ -87,7 +86,6 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
                         let seen = run.populations.entry(node.name.clone()).or_default();
                         let fires = neuron.model.spikes();
                         let mut out = input.clone();
-                        out.whole = fires;
                         for (n, state) in states.iter_mut().enumerate() {
                             let at = At { network, rules: &rules, shape, n };
                             let (h, spikes) = step(&neuron.model, &at, state, input.data[n]);
@@ -101,7 +99,9 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
                         out
                     }
                     layer => dense(layer, &input, &shapes[edges[0].from], &shapes[i]),
-                });
+                };
+                value.whole = planes[i] > 0;
+                now[i] = Some(value);
             }
             assert!(now.iter().flatten().count() > before, "the oracle is stuck");
         }
@@ -113,6 +113,45 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
     run
 }
 
+/// Bit planes of what each layer gives; 0: reals. Known from the graph alone: a neuron fires once, or up to 255 times.
+fn planes(network: &Network) -> Vec<u32> {
+    let mut known: Vec<Option<u32>> = vec![None; network.nodes.len()];
+    for _ in 0..=network.nodes.len() {
+        for (i, node) in network.nodes.iter().enumerate() {
+            let inputs: Option<Vec<u32>> = network.edges.iter().filter(|e| e.to == i).map(|e| known[e.from]).collect();
+            let input = inputs.map(|planes| sum_planes(planes.into_iter()));
+            known[i] = match &node.layer {
+                Layer::Input => Some(match network.input.kind {
+                    InputKind::Real => 0,
+                    InputKind::Bits => 1,
+                    InputKind::Counts => 8,
+                }),
+                Layer::Neuron(neuron) if neuron.model.spikes() => {
+                    let many = network.rules_of(&neuron.rules).spikes == SpikesPerStep::Many;
+                    Some(if many && !matches!(neuron.model, Model::Threshold(_)) { 8 } else { 1 })
+                }
+                Layer::Pool(pool) if pool.kind == PoolKind::Sum => input.map(|planes| {
+                    let largest = ((1u64 << planes) - 1) * pool.kernel.iter().product::<usize>() as u64;
+                    if largest >> MAX_PLANES > 0 { 0 } else { 64 - largest.leading_zeros() }
+                }),
+                Layer::Pool(pool) if pool.kind == PoolKind::Max => input,
+                Layer::Add | Layer::Flatten { .. } | Layer::Dropout { .. } | Layer::Delay(_) => input,
+                _ => Some(0),
+            };
+        }
+    }
+    known.into_iter().map(|planes| planes.unwrap_or(0)).collect()
+}
+
+/// Bit planes of a sum.
+fn sum_planes(inputs: impl Iterator<Item = u32>) -> u32 {
+    let added = |a: u32, b: u32| if a == 0 || b == 0 || a.max(b) >= MAX_PLANES { 0 } else { a.max(b) + 1 };
+    inputs.reduce(added).unwrap_or(0)
+}
+
+/// Counts of more bit planes than this are reals.
+const MAX_PLANES: u32 = 24;
+
 /// Cells and channels of a shape.
 fn canonical(shape: &[usize]) -> (usize, usize) {
     (shape[1..].iter().product(), shape[0])
@@ -122,7 +161,7 @@ fn ago(past: &[Value], t: usize, delay: usize, shape: &[usize]) -> Value {
     let (cells, channels) = canonical(shape);
     match t.checked_sub(delay) {
         Some(t) => Value { cells, channels, ..past[t].clone() },
-        None => Value { data: vec![0.0; shape.iter().product()], cells, channels, whole: true },
+        None => Value { data: vec![0.0; shape.iter().product()], cells, channels, whole: false },
     }
 }
 
@@ -137,16 +176,14 @@ fn delayed(
     let (cells, channels) = canonical(shape);
     let elements: usize = shape.iter().product();
     let mut data = vec![0.0; elements];
-    let mut whole = true;
     for (i, x) in data.iter_mut().enumerate() {
         let delay = steps[i % steps.len()] as usize;
         let source = if delay == 0 { Some(now[from].as_ref()?) } else { t.checked_sub(delay).map(|t| &past[from][t]) };
         if let Some(source) = source {
             *x = source.data[i];
-            whole &= source.whole;
         }
     }
-    Some(Value { data, cells, channels, whole })
+    Some(Value { data, cells, channels, whole: false })
 }
 
 fn added(inputs: Vec<Value>, shape: &[usize]) -> Value {
@@ -154,7 +191,6 @@ fn added(inputs: Vec<Value>, shape: &[usize]) -> Value {
     let (cells, channels) = canonical(shape);
     let sum = inputs.into_iter().reduce(|mut a, b| {
         a.data.iter_mut().zip(&b.data).for_each(|(a, b)| *a += b);
-        a.whole &= b.whole;
         a
     });
     let sum = sum.unwrap();
