@@ -125,18 +125,25 @@ impl Report {
             writeln!(out, "speed      {rate:.0} samples/s; a batch takes {median:.2} ms (median), {p99:.2} ms (p99)");
         self.layer_table(out);
         if !self.bad.is_empty() {
-            let _ = writeln!(out, "\n{} bad inputs; their rows are NaN:", self.bad.len());
-            for (name, reason) in self.bad.iter().take(NAMED_BAD) {
-                let _ = writeln!(
-                    out,
-                    "  {}",
-                    if reason.contains(name.as_str()) { reason.clone() } else { format!("{name}: {reason}") }
-                );
-            }
-            if self.bad.len() > NAMED_BAD {
-                let more = self.bad.len() - NAMED_BAD;
-                let _ = writeln!(out, "  and {more} more: `--report FILE` lists them all");
-            }
+            let _ = write!(out, "\n{}", self.bad_inputs());
+        }
+        text
+    }
+
+    /// The bad inputs by name and reason; nothing where there are none.
+    pub fn bad_inputs(&self) -> String {
+        let mut text = String::new();
+        if self.bad.is_empty() {
+            return text;
+        }
+        let inputs = if self.bad.len() == 1 { "input; its row is" } else { "inputs; their rows are" };
+        let _ = writeln!(text, "{} bad {inputs} NaN:", self.bad.len());
+        for (name, reason) in self.bad.iter().take(NAMED_BAD) {
+            let known = reason.contains(name.as_str());
+            let _ = if known { writeln!(text, "  {reason}") } else { writeln!(text, "  {name}: {reason}") };
+        }
+        if self.bad.len() > NAMED_BAD {
+            let _ = writeln!(text, "  and {} more: `--report FILE` lists them all", self.bad.len() - NAMED_BAD);
         }
         text
     }

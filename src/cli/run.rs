@@ -64,6 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if arguments.batch == 0 {
         return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
     }
+    arguments.distinct_outputs()?;
     let network = arguments.model.open()?;
     let mut samples = arguments.input.open(&network.input)?;
     let mut job = Job::new(arguments, network, &samples)?;
@@ -81,10 +82,27 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     bar.finish_and_clear();
     if arguments.json {
         print(&format!("{:#}\n", report.json()))?;
-    } else if !arguments.quiet {
+    } else if arguments.quiet {
+        eprint!("{}", report.bad_inputs());
+    } else {
         print(&report.text())?;
     }
     Ok(if report.bad.is_empty() { Outcome::Good } else { Outcome::SomeBad })
+}
+
+impl Arguments {
+    /// Refuses to write two results into one file.
+    fn distinct_outputs(&self) -> Result<()> {
+        let all = [&self.output, &self.predictions, &self.report, &self.record];
+        let given: Vec<_> = all.into_iter().flatten().collect();
+        match given.iter().enumerate().find(|(i, path)| given[..*i].contains(path)) {
+            Some((_, path)) => Err(Error::Request(format!(
+                "{}: expected a file of its own for each of --output, --predictions, --report and --record",
+                path.display()
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A run on its way.
@@ -100,6 +118,7 @@ struct Job {
     scores: Option<Scores>,
     predictions: Option<Predictions>,
     record: Option<Record>,
+    report: Option<AtomicFile>,
     samples: usize,
     bad: Vec<(String, String)>,
     confusion: Vec<Vec<u64>>,
@@ -136,6 +155,7 @@ impl Job {
             scores: arguments.output.as_ref().map(|path| Scores::create(path, &row)).transpose()?,
             predictions: predictions.transpose()?,
             record: arguments.record.as_ref().map(|path| Record::create(path)).transpose()?,
+            report: arguments.report.as_ref().map(AtomicFile::create).transpose()?,
             row,
             samples: 0,
             bad: Vec::new(),
@@ -239,10 +259,10 @@ impl Job {
             classes: self.session.network().input.classes.clone(),
             footprint: report::footprint(self.session.network()),
         };
-        if let Some(path) = &arguments.report {
-            let mut file = AtomicFile::create(path)?;
+        if let Some(mut file) = self.report {
+            let path = file.target().to_owned();
             let text = format!("{:#}\n", report.json());
-            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io(path, e))?;
+            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io(&path, e))?;
             file.commit()?;
         }
         Ok(report)

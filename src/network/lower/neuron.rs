@@ -16,8 +16,8 @@ impl Lowering<'_> {
         let rules = self.network.rules_of(&neuron.rules);
         let core = neuron.affine().bind(&rules, self.network.dt, &graph.nodes[node].shape);
         let core = core.map_err(|e| Error::layer(&graph.nodes[node].name, e.to_string()))?;
-        if !self.fused[source] {
-            let value = self.value(source)?;
+        // A pool computed with the population before it has a value too; a weighted layer computed here has none yet.
+        if let Some(value) = self.values[source] {
             let (population, pool, output, slots) = self.population(node, &core, value.size, value.edge.channels);
             let kernel = Kernel::Membrane(kernel::membrane::Params {
                 input: value.edge,
