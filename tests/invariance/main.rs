@@ -10,6 +10,7 @@ use std::cell::Cell;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use random::{Recipe, recipe};
+use saltatory::kernel::Window;
 use saltatory::layer::Layer;
 use saltatory::network::{Network, Readout, compile};
 use saltatory::plan::Request;
@@ -175,8 +176,9 @@ fn memory_is_written_before_it_is_read() {
                 let mut workspace = Workspace::new(&plan);
                 workspace.poison(word);
                 let mut seen = Vec::new();
-                for window in &windows {
-                    workspace.run(&plan, window);
+                for (clock, input) in windows.iter().enumerate() {
+                    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), clock: clock as u64 };
+                    workspace.window(&plan, window, input);
                     let observed = plan.populations.iter().flat_map(|p| [Some(p.tally), p.spikes, p.traces]).flatten();
                     let meters = plan.weighted.iter().filter_map(|w| w.meter);
                     for buffer in observed.chain(meters).chain([plan.scores]) {

@@ -9,10 +9,12 @@
 //! | `schedule` | which dispatches a window of a batch takes, and what each of them is told |
 //! | `readback` | results back to the host, sample by sample |
 //! | `batch` | samples in, commands out, results back |
+//! | `compare` | both machines side by side, step by step |
 //! | `trusted` | the one place that is not checked by the compiler |
 
 mod adapters;
 mod batch;
+mod compare;
 mod context;
 mod pipelines;
 mod prepared;
@@ -21,6 +23,7 @@ mod schedule;
 mod trusted;
 
 pub use adapters::{AdapterInfo, Choice, adapters};
+pub use compare::{Difference, Word, compare};
 pub use context::{Gpu, required};
 pub use prepared::Prepared;
 

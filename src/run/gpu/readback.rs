@@ -31,13 +31,19 @@ impl Part {
 }
 
 /// Records copies of what is to be read after a window; `None` where there is nothing.
-pub(super) fn copy(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
+pub(super) fn results(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
     let plan = &prepared.plan;
+    let last = plan.request.streaming || window.clock + window.steps as u64 == plan.request.steps as u64;
+    let part = copy(prepared, window, &wanted(plan, last), encoder)?;
+    Some(Part { last, ..part })
+}
+
+/// Records copies of buffers of the plan; `None` where there are none.
+fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
     let mut places = Vec::new();
     let mut end = 0;
-    let last = plan.request.streaming || window.clock + window.steps as u64 == plan.request.steps as u64;
-    for buffer in wanted(plan, last) {
-        let bytes = 4 * plan.buffers[buffer].holds.words(window.steps, window.batch);
+    for &buffer in wanted {
+        let bytes = 4 * prepared.plan.buffers[buffer].holds.words(window.steps, window.batch);
         places.push((buffer, end..end + bytes));
         end += bytes;
     }
@@ -54,7 +60,7 @@ pub(super) fn copy(prepared: &Prepared, window: Window, encoder: &mut wgpu::Comm
         let from = prepared.buffer(*buffer);
         encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
     }
-    Some(Part { window, staging, places, last, submission: None })
+    Some(Part { window, staging, places, last: false, submission: None })
 }
 
 /// The buffers to be read after a window, or after the last one.
@@ -104,6 +110,16 @@ pub(super) async fn collect(
 
 /// The outcome of mapping a buffer, and who waits for it.
 type Mapped = (Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>);
+
+/// The words of one sample in a buffer of the plan, once everything submitted so far is done.
+pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>> {
+    let (gpu, plan) = (&prepared.gpu, &prepared.plan);
+    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), clock: 0 };
+    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+    let part = copy(prepared, window, &[buffer], &mut encoder).ok_or_else(|| gpu.error("there is nothing to read"))?;
+    let submission = gpu.queue().submit([encoder.finish()]);
+    read(gpu, &part.submitted(submission)).await
+}
 
 /// The words of a part, once they are there.
 async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
