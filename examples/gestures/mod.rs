@@ -2,8 +2,6 @@
 //! point is only added, multiplied, divided and rooted.
 
 mod camera;
-#[cfg(not(test))]
-pub mod preview;
 mod scene;
 
 pub use camera::Event;

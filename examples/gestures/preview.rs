@@ -1,24 +1,25 @@
 //! Recordings as clouds of events: time goes to the right, the camera looks along it from the left.
 
-use super::{Event, FRAMES, SIZE, STEPS};
 use image::{Rgb, RgbImage};
+
+use crate::gestures::{Event, FRAMES, SIZE, STEPS};
 
 const COLUMNS: usize = 4;
 /// Width and height of a recording's panel, and the gap between two.
-const PANEL: [usize; 2] = [330, 270];
+const PANEL: [usize; 2] = [324, 268];
 const GAP: usize = 12;
 /// Where the first picture's top left corner stands in the panel, in pixels right and down, and what a step along time,
 /// x and y adds.
-const ORIGIN: [f32; 2] = [24.0, 76.0];
-const TIME: [f32; 2] = [3.1, 0.0];
+const ORIGIN: [f32; 2] = [20.0, 73.0];
+const TIME: [f32; 2] = [3.2, 0.0];
 const X: [f32; 2] = [2.5, -1.6];
 const Y: [f32; 2] = [0.0, 5.4];
 
 const PAGE: [f32; 3] = [0.035, 0.04, 0.06];
 const GROUND: [f32; 3] = [0.055, 0.063, 0.09];
-const FRAME: [f32; 3] = [0.10, 0.12, 0.17];
-const ON: [f32; 3] = [1.0, 0.50, 0.12];
-const OFF: [f32; 3] = [0.10, 0.50, 1.0];
+const FRAME: [f32; 3] = [0.045, 0.055, 0.08];
+const ON: [f32; 3] = [1.3, 0.52, 0.08];
+const OFF: [f32; 3] = [0.06, 0.55, 1.4];
 
 /// A picture of recordings, row by row.
 pub fn picture(recordings: &[Vec<Event>]) -> RgbImage {
@@ -30,9 +31,8 @@ pub fn picture(recordings: &[Vec<Event>]) -> RgbImage {
         for y in corner[1]..corner[1] + PANEL[1] {
             canvas.light[y * width + corner[0]..][..PANEL[0]].fill(GROUND);
         }
-        let at = |t: f32, x: f32, y: f32| {
-            [0, 1].map(|k| corner[k] as f32 + ORIGIN[k] + t * TIME[k] + x * X[k] + y * Y[k])
-        };
+        let at =
+            |t: f32, x: f32, y: f32| [0, 1].map(|k| corner[k] as f32 + ORIGIN[k] + t * TIME[k] + x * X[k] + y * Y[k]);
         let (end, far) = ((STEPS * FRAMES) as f32, SIZE as f32);
         for (a, b) in [(0.0, 0.0), (0.0, far), (far, 0.0), (far, far)] {
             canvas.line(at(0.0, a, b), at(end, a, b));
@@ -41,14 +41,12 @@ pub fn picture(recordings: &[Vec<Event>]) -> RgbImage {
         }
         for event in events {
             let place = at(event.frame as f32, event.x as f32 + 0.5, event.y as f32 + 0.5);
-            canvas.dot(place, if event.on { ON } else { OFF }, 0.75);
+            canvas.dot(place, if event.on { ON } else { OFF }, 1.15);
         }
     }
     // Where dots lie on each other they glow, but never more than white.
     let shade = |light: f32| (255.0 * (1.0 - (-light).exp()).powf(0.8)) as u8;
-    RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        Rgb(canvas.light[y as usize * width + x as usize].map(shade))
-    })
+    RgbImage::from_fn(width as u32, height as u32, |x, y| Rgb(canvas.light[y as usize * width + x as usize].map(shade)))
 }
 
 /// Light that adds up.
