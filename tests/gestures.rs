@@ -1,5 +1,6 @@
 //! What the README shows: the recordings are those that the example makes, and the network tells them apart.
 #![cfg(feature = "formats")]
+#![allow(clippy::unwrap_used)]
 
 use saltatory::io::dataset::{Dataset, Options as Samples};
 use saltatory::network::{self, OpenOptions};
@@ -33,7 +34,7 @@ fn recordings_are_those_of_the_example() {
         let made: Vec<f32> = gestures::bits(&events).into_iter().map(f32::from).collect();
         assert!(made == sample.values.unwrap(), "{}: it is not what the example makes", sample.name);
         assert_eq!(sample.label.map(u64::from), Some(index % gestures::CLASSES.len() as u64));
-        assert!(events.iter().filter(|event| event.on).count() > 20, "{}", sample.name);
+        assert!(events.len() > 50, "{}: {} events", sample.name, events.len());
     }
 }
 
