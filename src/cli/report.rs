@@ -113,7 +113,8 @@ impl Report {
         let mut text = String::new();
         let out = &mut text;
         let _ = writeln!(out, "{}  on {}", self.model, self.device);
-        let _ = write!(out, "{} samples, {} steps, read-out {}", self.good(), self.steps, self.readout);
+        let plural = if self.good() == 1 { "" } else { "s" };
+        let _ = write!(out, "{} sample{plural}, {} steps, read-out {}", self.good(), self.steps, self.readout);
         let _ = writeln!(out, ", batch {}", self.batch);
         if let Some((right, total)) = self.accuracy() {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
@@ -153,7 +154,7 @@ impl Report {
         if count == 0 || count > WIDEST_TABLE {
             return;
         }
-        let name = |i: usize| self.classes.get(i).cloned().unwrap_or_else(|| i.to_string());
+        let name = |i: usize| self.classes.get(i).map_or_else(|| i.to_string(), |class| format!("{i} {class}"));
         let wide = (0..count).map(|i| name(i).chars().count()).max().unwrap_or(1);
         let cell = self.confusion.iter().flatten().max().map_or(1, |n| n.to_string().len()).max(2) + 1;
         let _ = writeln!(out, "\n  rows are labels, columns predictions");
