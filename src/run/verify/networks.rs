@@ -1,7 +1,8 @@
 //! Small networks in which every kernel appears, in all its forms.
 
+use super::noise;
 use crate::error::Result;
-use crate::layer::{Layer, Pool, PoolKind};
+use crate::layer::{Conv, Layer, Linear, Pool, PoolKind};
 use crate::network::{Builder, InputKind, InputSpec, Network};
 use crate::neuron::rules::{Form, Reset, RuleChanges, SpikesPerStep};
 use crate::neuron::{CubaLif, Dialect, If, Li, Lif, Neuron};
@@ -30,9 +31,22 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
     let build = |(name, builder): (&'static str, Builder)| {
         let mut network = builder.build()?;
         network.init(7)?;
+        network.nodes.iter_mut().for_each(|node| liven(&mut node.layer));
         Ok((name, network))
     };
     builders.into_iter().map(build).collect()
+}
+
+/// Weights under which about a third of the neurons fire when a third of the inputs do: silence would prove nothing.
+fn liven(layer: &mut Layer) {
+    let (Layer::Conv(Conv { weight: Some(weight), .. }) | Layer::Linear(Linear { weight: Some(weight), .. })) = layer
+    else {
+        return;
+    };
+    let terms = (weight.len() / weight.shape()[0]) as f32;
+    for (i, w) in weight.data_mut().iter_mut().enumerate() {
+        *w = 4.0 * (noise(i) - 0.5) / terms.sqrt() + 3.0 / terms;
+    }
 }
 
 fn input(shape: &[usize], kind: InputKind) -> Builder {
