@@ -5,3 +5,5 @@ mod declarations;
 mod gpus;
 mod networks;
 mod parity;
+#[path = "../invariance/random.rs"]
+mod random;
