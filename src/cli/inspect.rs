@@ -109,7 +109,7 @@ fn notes(network: &Network, index: usize) -> String {
         }
     }
     if let Layer::Neuron(neuron) = &network.nodes[index].layer {
-        notes.push(rules_text(&network.rules_of(&neuron.rules), neuron.model.spikes()));
+        notes.push(rules_text(&network.rules_at(index), neuron.model.spikes()));
     }
     if index == network.output {
         notes.push("output".into());
@@ -138,7 +138,7 @@ fn as_json(network: &Network, plan: Option<&Plan>, with_plan: bool) -> Result<Va
     let layers: Vec<Value> = network.nodes.iter().zip(&shapes).enumerate().map(|(i, (node, shape))| {
         let from = network.edges.iter().filter(|e| e.to == i);
         let rules = match &node.layer {
-            Layer::Neuron(neuron) => json!(network.rules_of(&neuron.rules)),
+            Layer::Neuron(_) => json!(network.rules_at(i)),
             _ => Value::Null,
         };
         json!({

@@ -191,14 +191,34 @@ impl Network {
         self.dialect.rules().with(&changes.over(&self.rules))
     }
 
+    /// The rules of the neurons at a node. In snnTorch's dialect a delayed hard reset keeps the step's input in `Leaky`
+    /// alone: it is dropped where there is a synaptic current or the spikes come back, unless the key says otherwise.
+    pub fn rules_at(&self, node: usize) -> Rules {
+        let Layer::Neuron(neuron) = &self.nodes[node].layer else { return self.rules_of(&RuleChanges::default()) };
+        let mut rules = self.rules_of(&neuron.rules);
+        let stated = neuron.rules.reset_keeps_input.or(self.rules.reset_keeps_input).is_some();
+        if self.dialect == Dialect::SnnTorch && !stated {
+            rules.reset_keeps_input = neuron.affine().synapse.is_none() && !self.feeds_back(node);
+        }
+        rules
+    }
+
+    /// Whether a node's output comes back to it later, at once or through one other node.
+    fn feeds_back(&self, node: usize) -> bool {
+        let out = |from: usize| self.edges.iter().filter(move |e| e.from == from);
+        out(node).any(|first| {
+            first.to == node || out(first.to).any(|second| second.to == node && first.delay + second.delay > 0)
+        })
+    }
+
     /// Checks the whole network: names, edges, cycles, shapes, parameters, finite weights.
     ///
     /// # Errors
     /// The first fault, naming the layer.
     pub fn check(&self) -> Result<()> {
         graph::check(self)?;
-        for (node, shape) in self.nodes.iter().zip(self.shapes()?) {
-            self.check_values(node, &shape)?;
+        for (node, shape) in self.shapes()?.iter().enumerate() {
+            self.check_values(node, shape)?;
         }
         Ok(())
     }
@@ -211,7 +231,8 @@ impl Network {
         graph::shapes(self)
     }
 
-    fn check_values(&self, node: &Node, shape: &[usize]) -> Result<()> {
+    fn check_values(&self, index: usize, shape: &[usize]) -> Result<()> {
+        let node = &self.nodes[index];
         for (what, tensor) in checkpoint::tensors(&node.layer) {
             if let Some(at) = tensor.first_non_finite() {
                 return Err(Error::layer(
@@ -221,7 +242,7 @@ impl Network {
             }
         }
         if let Layer::Neuron(neuron) = &node.layer {
-            let rules = self.rules_of(&neuron.rules);
+            let rules = self.rules_at(index);
             neuron.affine().bind(&rules, self.dt, shape).map_err(|e| Error::layer(&node.name, e.to_string()))?;
         }
         Ok(())

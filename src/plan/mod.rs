@@ -238,6 +238,9 @@ pub struct WeightedInfo {
 }
 
 impl Request {
+    /// The most bit planes of a neuron that may fire several times in a step.
+    pub const MOST_COUNT_PLANES: u32 = 16;
+
     /// Steps of time that a window covers.
     pub fn window_steps(&self) -> usize {
         if self.streaming { 1 } else { self.slice.map_or(self.steps, |slice| slice.clamp(1, self.steps)) }

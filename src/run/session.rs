@@ -227,8 +227,8 @@ impl Session {
             match machine.finish(pending).await {
                 Ok(results) => return gather(&plan, results),
                 // A neuron fired more often than its bit planes hold: more planes give the same bits for all else.
-                Err(Error::Layer { .. }) if request.count_planes < 24 => {
-                    request.count_planes += 8;
+                Err(Error::Layer { .. }) if request.count_planes < Request::MOST_COUNT_PLANES => {
+                    request.count_planes = Request::MOST_COUNT_PLANES;
                     let machine = self.machine(request)?;
                     pending = machine.submit(samples).await?;
                     plan = machine.plan().clone();
@@ -259,7 +259,7 @@ impl Session {
         check_values(frame.data(), self.network.input.kind).map_err(Error::Request)?;
         if self.stream.is_none() {
             // A stream cannot be run again with more planes: it has them from the start.
-            let request = Request { streaming: true, count_planes: 16, ..self.request_for(1, false) };
+            let request = Request { streaming: true, count_planes: Request::MOST_COUNT_PLANES, ..self.request_for(1, false) };
             let plan = Arc::new(compile(&self.network, &request)?);
             self.stream = Some(Machine::new(&self.options.device, plan, None));
         }

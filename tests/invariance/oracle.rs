@@ -78,7 +78,7 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
                 count(node, &input, &shapes, network, i, &mut run);
                 let mut value = match &node.layer {
                     Layer::Neuron(neuron) => {
-                        let rules = network.rules_of(&neuron.rules);
+                        let rules = network.rules_at(i);
                         let shape = &shapes[i];
                         let states = states.entry(i).or_insert_with(|| {
                             (0..input.data.len()).map(|n| start(network.dialect, &neuron.model, shape, n)).collect()
@@ -127,8 +127,8 @@ fn planes(network: &Network) -> Vec<u32> {
                     InputKind::Counts => 8,
                 }),
                 Layer::Neuron(neuron) if neuron.model.spikes() => {
-                    let many = network.rules_of(&neuron.rules).spikes == SpikesPerStep::Many;
-                    Some(if many && !matches!(neuron.model, Model::Threshold(_)) { 8 } else { 1 })
+                    let many = network.rules_at(i).spikes == SpikesPerStep::Many;
+                    Some(if many && !matches!(neuron.model, Model::Threshold(_)) { 16 } else { 1 })
                 }
                 Layer::Pool(pool) if pool.kind == PoolKind::Sum => input.map(|planes| {
                     let largest = ((1u64 << planes) - 1) * pool.kernel.iter().product::<usize>() as u64;

@@ -17,7 +17,7 @@ use super::simplify::Graph;
 use crate::error::{Error, Result};
 use crate::kernel::{self, Edge, Kernel};
 use crate::layer::{Layer, PoolKind};
-use crate::neuron::rules::SpikesPerStep;
+use crate::neuron::rules::{Rules, SpikesPerStep};
 use crate::plan::{Buffer, Constant, Holds, Plan, Request, Slot, Stage, Step, When};
 use crate::tensor::shape_text;
 
@@ -158,21 +158,12 @@ impl<'a> Lowering<'a> {
         let cyclic: Vec<bool> = (0..self.graph.nodes.len())
             .map(|i| groups.get(self.group[i]).is_some_and(|g| matches!(g, Group::Cycle(_))))
             .collect();
-        let mut known: Vec<Option<u32>> = vec![None; self.graph.nodes.len()];
         let order: Vec<usize> = order.copied().collect();
-        // Within a cycle a delay comes before its source, so its kind is known after another pass, or never: a sum that
-        // feeds itself has no largest count, and is real.
-        loop {
-            let before = known.clone();
-            for &i in &order {
-                known[i] = self.kind(i, &known);
-            }
-            if known == before {
-                break;
-            }
-        }
+        let known = self.known_kinds(&order, self.request.count_planes);
+        // What is real must not depend on how many planes this batch needs: sums of reals have another order.
+        let widest = self.known_kinds(&order, Request::MOST_COUNT_PLANES);
         for &i in &order {
-            self.planes[i] = known[i].unwrap_or(0);
+            self.planes[i] = if widest[i].unwrap_or(0) == 0 { 0 } else { known[i].unwrap_or(0) };
             let inputs = &self.graph.nodes[i].inputs;
             let fresh = self.request.streaming || !self.request.constant_input;
             self.series[i] = match &self.graph.nodes[i].layer {
@@ -183,8 +174,24 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Bit planes of every layer's output, where neurons that fire several times a step have so many.
+    fn known_kinds(&self, order: &[usize], count_planes: u32) -> Vec<Option<u32>> {
+        let mut known: Vec<Option<u32>> = vec![None; self.graph.nodes.len()];
+        // Within a cycle a delay comes before its source, so its kind is known after another pass, or never: a sum that
+        // feeds itself has no largest count, and is real.
+        loop {
+            let before = known.clone();
+            for &i in order {
+                known[i] = self.kind(i, &known, count_planes);
+            }
+            if known == before {
+                return known;
+            }
+        }
+    }
+
     /// Bit planes of a layer's output, given those of its inputs; `None` where they are not known yet.
-    fn kind(&self, node: usize, known: &[Option<u32>]) -> Option<u32> {
+    fn kind(&self, node: usize, known: &[Option<u32>], count_planes: u32) -> Option<u32> {
         let simple = &self.graph.nodes[node];
         let input = || simple.inputs.first().and_then(|&i| known[i]);
         match &simple.layer {
@@ -192,9 +199,8 @@ impl<'a> Lowering<'a> {
             Layer::Conv(_) | Layer::Linear(_) | Layer::BatchNorm(_) | Layer::Scale(_) => Some(0),
             Layer::Neuron(neuron) if !neuron.model.spikes() => Some(0),
             Layer::Neuron(neuron) => {
-                let rules = self.network.rules_of(&neuron.rules);
-                let many = rules.spikes == SpikesPerStep::Many && !neuron.affine().memoryless;
-                Some(if many { self.request.count_planes } else { 1 })
+                let many = self.rules(node).spikes == SpikesPerStep::Many && !neuron.affine().memoryless;
+                Some(if many { count_planes } else { 1 })
             }
             Layer::Pool(pool) => match pool.kind {
                 PoolKind::Max => input(),
@@ -207,6 +213,12 @@ impl<'a> Lowering<'a> {
             }
             Layer::Flatten { .. } | Layer::Delay(_) | Layer::Dropout { .. } => input(),
         }
+    }
+
+    /// The rules that a population follows.
+    fn rules(&self, node: usize) -> Rules {
+        let index = self.network.node(&self.graph.nodes[node].name);
+        index.map_or_else(|| self.network.rules_of(&Default::default()), |index| self.network.rules_at(index))
     }
 
     /// The edge of a layer's output with these cells and channels.

@@ -55,7 +55,8 @@ impl Lowering<'_> {
     /// The coefficients of a population.
     pub(super) fn core(&self, node: usize, neuron: &Neuron) -> Result<Core> {
         let simple = &self.graph.nodes[node];
-        let core = neuron.affine().bind(&self.network.rules_of(&neuron.rules), self.network.dt, &simple.shape);
+        let rules = self.rules(node);
+        let core = neuron.affine().bind(&rules, self.network.dt, &simple.shape);
         core.map_err(|e| Error::layer(&simple.name, e.to_string()))
     }
 
