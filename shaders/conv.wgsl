@@ -3,6 +3,7 @@
 struct Params {
     geometry: Geometry,
     output: Edge,
+    first: u32,
 }
 
 @group(0) @binding(1) var<storage, read> input: array<u32>;

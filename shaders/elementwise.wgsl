@@ -1,5 +1,6 @@
 // The frame of kernels that compute each output element alone: they say `result(t, sample, cell, channel)`.
-// An invocation writes one real, or one word of 32 channels with all its planes.
+// An invocation writes one real, or one word of 32 channels with all its planes. Of reals a dispatch may write COUNT
+// channels from FIRST on alone; `result` counts them from 0.
 
 const MAX_PLANES: u32 = 24u;
 
@@ -13,7 +14,7 @@ fn main(
     if group >= window.groups {
         return;
     }
-    let per_cell = select(words_of(p.output.channels), p.output.channels, p.output.planes == 0u);
+    let per_cell = select(words_of(p.output.channels), COUNT, p.output.planes == 0u);
     let unit = group * 64u + lane;
     let t = unit / (p.output.cells * per_cell);
     if t >= steps_of(p.output) {
@@ -23,7 +24,7 @@ fn main(
     let cell = unit / per_cell % p.output.cells;
     let at = step_at(p.output, t, sample) + cell * cell_words(p.output);
     if p.output.planes == 0u {
-        output[at + unit % per_cell] = bitcast<u32>(result(t, sample, cell, unit % per_cell));
+        output[at + FIRST + unit % per_cell] = bitcast<u32>(result(t, sample, cell, unit % per_cell));
         return;
     }
     let word = unit % per_cell;

@@ -4,9 +4,11 @@ struct Params {
     input: Edge,
     output: Edge,
     bias: u32,
+    first: u32,
+    count: u32,
 }
 
-const OUTPUTS: u32 = p.output.channels;
+const OUTPUTS: u32 = p.count;
 
 @group(0) @binding(1) var<storage, read> input: array<u32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;

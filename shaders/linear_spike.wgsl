@@ -6,7 +6,7 @@ struct Params {
     bias: u32,
 }
 
-const OUTPUTS: u32 = p.population.output.channels;
+const OUTPUTS: u32 = p.population.count;
 const WIDTH: u32 = 1u;
 const POOL: vec2<u32> = vec2<u32>(1u, 1u);
 const OUT: Edge = p.population.output;

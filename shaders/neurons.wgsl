@@ -5,6 +5,8 @@ struct Population {
     grain: u32,
     keeps_state: u32,
     records: u32,
+    first: u32,
+    count: u32,
     output: Edge,
 }
 

@@ -1,11 +1,11 @@
 // The frame of every kernel with neurons: steps those of a cell over all steps of the window, writes spikes, counts,
-// records. The kernel says `current(t, sample, cell, channel)`. Twin: src/kernel/population.rs.
+// records. The kernel says `current(t, sample, cell, channel)`, channels counted from 0 on. Twin: src/kernel/population.rs.
 //
 // An invocation is one channel of LANES of one cell; it keeps its potential in registers for all steps, and a bit for
 // each step in which it fired (a window has at most 32). At the end the workgroup turns these into words of channels.
 
 const CHANNELS: u32 = p.population.output.channels;
-const BLOCKS: u32 = (CHANNELS + LANES - 1u) / LANES;
+const BLOCKS: u32 = (p.population.count + LANES - 1u) / LANES;
 // Cells of a workgroup, words of its spikes, and channels in each of them.
 const CELLS: u32 = 64u / LANES;
 const WORDS: u32 = max(2u, CELLS);
@@ -49,7 +49,7 @@ fn finish(last: State, sample: u32, cell: u32, channel: u32) {
 
 // One step of one neuron: what is counted, and what is recorded of its potentials.
 fn observed(c: Coefficients, before: State, t: u32, sample: u32, cell: u32, channel: u32) -> Stepped {
-    let stepped = integrate(c, before, current(t, sample, cell, channel));
+    let stepped = integrate(c, before, current(t, sample, cell, channel - p.population.first));
     tally_updates += select(0u, 1u, stepped.state.v != before.v);
     if stepped.spikes > 0.0 {
         tally_spikes += min(u32(stepped.spikes), (1u << PLANES) - 1u);
@@ -82,11 +82,11 @@ fn main(
     workgroupBarrier();
     let sample = window.first + workgroup.y;
     let block = group % BLOCKS;
-    let channel = block * LANES + lane % LANES;
+    let channel = p.population.first + block * LANES + lane % LANES;
     // The first cell of this workgroup after pooling, and that of this invocation.
     let first = group / BLOCKS * CELLS;
     let pooled = first + lane / LANES;
-    let alive = channel < CHANNELS && pooled < OUT.cells;
+    let alive = channel < p.population.first + p.population.count && pooled < OUT.cells;
     if !is(FIRES) {
         if alive {
             potentials(sample, pooled, channel);
@@ -145,8 +145,8 @@ fn pooled_spikes(sample: u32, first: u32, block: u32, alive: bool, pooled: u32, 
                 let place = first + job % WORDS / (WORDS / CELLS);
                 let row = place / columns * POOL.x + i / POOL.y;
                 let at = row * WIDTH + place % columns * POOL.y + i % POOL.y;
-                let word = block * (WORDS / CELLS) + job % (WORDS / CELLS);
-                if place < OUT.cells && word < words_of(CHANNELS) {
+                let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
+                if place < OUT.cells && word < words_of(p.population.first + p.population.count) {
                     let step = step_at(p.population.output, job / WORDS, sample);
                     spikes[step + at * words_of(CHANNELS) + word] = gathered(job % WORDS, job / WORDS);
                 }
@@ -158,8 +158,8 @@ fn pooled_spikes(sample: u32, first: u32, block: u32, alive: bool, pooled: u32, 
     workgroupBarrier();
     for (var job = lane; job < window.steps * WORDS; job += 64u) {
         let cell = first + job % WORDS / (WORDS / CELLS);
-        let word = block * (WORDS / CELLS) + job % (WORDS / CELLS);
-        if cell < OUT.cells && word < words_of(CHANNELS) {
+        let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
+        if cell < OUT.cells && word < words_of(p.population.first + p.population.count) {
             let at = step_at(OUT, job / WORDS, sample) + cell * words_of(CHANNELS) + word;
             output[at] = gathered(job % WORDS, job / WORDS);
         }
@@ -194,8 +194,8 @@ fn counts(sample: u32, first: u32, block: u32, alive: bool, cell: u32, channel: 
         workgroupBarrier();
         for (var job = lane; job < PLANES * WORDS; job += 64u) {
             let place = first + job % WORDS / (WORDS / CELLS);
-            let word = block * (WORDS / CELLS) + job % (WORDS / CELLS);
-            if place < OUT.cells && word < words_of(CHANNELS) {
+            let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
+            if place < OUT.cells && word < words_of(p.population.first + p.population.count) {
                 let at = (place * words_of(CHANNELS) + word) * PLANES + job / WORDS;
                 let bits = gathered(job % WORDS, job / WORDS);
                 output[step_at(OUT, t, sample) + at] = bits;

@@ -44,10 +44,12 @@ shared!(Geometry as "Geometry" {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Params {
-    /// The geometry.
+    /// The geometry; its output channels are those of this dispatch.
     pub geometry: Geometry,
     /// Output, reals.
     pub output: Edge,
+    /// The first output channel of this dispatch; others have the rest, where weights are too large for one.
+    pub first: u32,
 }
 
 /// Input, weights with biases behind, output.
@@ -103,7 +105,7 @@ impl Geometry {
     }
 }
 
-shared!(Params as "Params" { geometry: Geometry, output: Edge });
+shared!(Params as "Params" { geometry: Geometry, output: Edge, first: u32 });
 
 /// The shader.
 pub const SHADER: Shader =
@@ -111,7 +113,7 @@ pub const SHADER: Shader =
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {
-    elementwise_groups(&p.output, steps)
+    elementwise_groups(&Edge { channels: p.geometry.out_channels, ..p.output }, steps)
 }
 
 /// The plain twin.
@@ -126,9 +128,9 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
         for sample in 0..window.batch {
             let step = g.input.step(input, window, t, sample);
             let out: &mut [f32] = bytemuck::cast_slice_mut(p.output.step_mut(output, window, t, sample));
-            for (cell, out) in out.chunks_exact_mut(channels).enumerate() {
+            for (cell, out) in out.chunks_exact_mut(p.output.channels as usize).enumerate() {
                 let at = (cell / g.out_size[1] as usize, cell % g.out_size[1] as usize);
-                g.currents(step, weights, at, out, &mut block);
+                g.currents(step, weights, at, &mut out[p.first as usize..][..channels], &mut block);
             }
         }
     }

@@ -60,13 +60,15 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (width, pool_h, pool_w) = (g.out_size[1] as usize, p.pool[0] as usize, p.pool[1] as usize);
     let (mut currents, mut block) = (vec![0.0; channels], vec![0.0; channels]);
     let mut states = vec![State::default(); channels];
-    let mut spikes = vec![0; p.population.output.cell_words()];
+    let own = p.population.own_words();
+    let mut spikes = vec![0; own.len()];
     for sample in 0..window.batch {
-        for t in 0..window.steps {
-            p.output.step_mut(output, window, t, sample).fill(0);
-        }
         for pooled in 0..p.output.cells as usize {
             let (top, left) = (pooled / (width / pool_w) * pool_h, pooled % (width / pool_w) * pool_w);
+            let at = |t: usize| p.output.offset(window, t, sample) + pooled * p.output.cell_words();
+            for t in 0..window.steps {
+                output[at(t)..][own.clone()].fill(0);
+            }
             for (y, x) in (0..pool_h * pool_w).map(|i| (top + i / pool_w, left + i % pool_w)) {
                 let cell = y * width + x;
                 p.population.start(memory, window, sample, cell, &mut states);
@@ -75,9 +77,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
                     g.currents(step, weights, (y, x), &mut currents, &mut block);
                     spikes.fill(0);
                     p.population.step(memory, window, (t, sample, cell), &currents, &mut states, &mut spikes);
-                    let out = p.output.step_mut(output, window, t, sample);
-                    let out = &mut out[pooled * spikes.len()..(pooled + 1) * spikes.len()];
-                    out.iter_mut().zip(&spikes).for_each(|(out, spikes)| *out |= spikes);
+                    output[at(t)..][own.clone()].iter_mut().zip(&spikes).for_each(|(out, spikes)| *out |= spikes);
                 }
                 p.population.finish(memory, sample, cell, &states);
             }

@@ -20,6 +20,10 @@ pub struct Params {
     pub output: Edge,
     /// 1: there are biases behind the weights.
     pub bias: u32,
+    /// The first output of this dispatch; others have the rest, where weights are too large for one.
+    pub first: u32,
+    /// Outputs of this dispatch.
+    pub count: u32,
 }
 
 /// Input, weights `[cell, channel in, out]` with biases behind, output.
@@ -39,7 +43,7 @@ pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], bl
     sum.finish(bias);
 }
 
-shared!(Params as "Params" { input: Edge, output: Edge, bias: u32 });
+shared!(Params as "Params" { input: Edge, output: Edge, bias: u32, first: u32, count: u32 });
 
 /// The shader.
 pub const SHADER: Shader =
@@ -47,19 +51,20 @@ pub const SHADER: Shader =
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {
-    elementwise_groups(&p.output, steps)
+    elementwise_groups(&Edge { channels: p.count, ..p.output }, steps)
 }
 
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (input, weights) = (slots.words(0), slots.values::<f32>(1));
     let output = slots.words_mut(2);
-    let mut block = vec![0.0; p.output.channels as usize];
+    let own = p.first as usize..(p.first + p.count) as usize;
+    let mut block = vec![0.0; own.len()];
     let steps = if p.output.series == 1 { window.steps } else { 1 };
     for t in 0..steps {
         for sample in 0..window.batch {
             let step = p.input.step(input, window, t, sample);
-            let out = bytemuck::cast_slice_mut(p.output.step_mut(output, window, t, sample));
+            let out = bytemuck::cast_slice_mut(&mut p.output.step_mut(output, window, t, sample)[own.clone()]);
             currents(&p.input, step, weights, out, &mut block);
         }
     }

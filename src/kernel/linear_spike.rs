@@ -42,7 +42,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (input, weights) = (slots.words(0), slots.values::<f32>(1));
     let output = slots.words_mut(4);
     let memory = &mut Memory::take(slots, 2);
-    let outputs = p.population.output.channels as usize;
+    let (outputs, own) = (p.population.count as usize, p.population.own_words());
     let (mut currents, mut block) = (vec![0.0; outputs], vec![0.0; outputs]);
     let mut states = vec![State::default(); outputs];
     for sample in 0..window.batch {
@@ -50,7 +50,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
         for t in 0..window.steps {
             let step = p.input.step(input, window, t, sample);
             linear::currents(&p.input, step, weights, &mut currents, &mut block);
-            let out = p.population.output.step_mut(output, window, t, sample);
+            let out = &mut p.population.output.step_mut(output, window, t, sample)[own.clone()];
             out.fill(0);
             p.population.step(memory, window, (t, sample, 0), &currents, &mut states, out);
         }

@@ -59,7 +59,8 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (width, pool_h, pool_w) = (p.width as usize, p.pool[0] as usize, p.pool[1] as usize);
     let mut currents = vec![0.0; channels];
     let mut states = vec![State::default(); channels];
-    let mut spikes = vec![0; p.population.output.cell_words()];
+    let own = p.population.own_words();
+    let mut spikes = vec![0; own.len()];
     for sample in 0..window.batch {
         for t in 0..window.steps {
             p.output.step_mut(output, window, t, sample).fill(0);

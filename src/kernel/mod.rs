@@ -162,7 +162,27 @@ impl Kernel {
                 shader::constant(&mut out, name, bit);
             }
         }
+        let (first, count) = match self {
+            Kernel::Conv(p) => (p.first, p.geometry.out_channels),
+            Kernel::Linear(p) => (p.first, p.count),
+            kernel => (0, kernel.output().map_or(0, |edge| edge.channels)),
+        };
+        shader::constant(&mut out, "FIRST", &first);
+        shader::constant(&mut out, "COUNT", &count);
         out
+    }
+
+    /// The output of a kernel that computes each element alone.
+    fn output(&self) -> Option<&Edge> {
+        match self {
+            Kernel::Add(p) => Some(&p.output),
+            Kernel::Affine(p) => Some(&p.output),
+            Kernel::Conv(p) => Some(&p.output),
+            Kernel::Linear(p) => Some(&p.output),
+            Kernel::Pool(p) => Some(&p.output),
+            Kernel::Reorder(p) => Some(&p.output),
+            _ => None,
+        }
     }
 
     /// Invocations that take channels of one cell.
@@ -213,8 +233,8 @@ impl Kernel {
         match self {
             Kernel::Conv(p) => p.geometry.dense() * steps_of(&p.output),
             Kernel::ConvSpike(p) => p.geometry.dense() * steps as u64,
-            Kernel::Linear(p) => linear(&p.input, p.output.channels) * steps_of(&p.output),
-            Kernel::LinearSpike(p) => linear(&p.input, p.population.output.channels) * steps as u64,
+            Kernel::Linear(p) => linear(&p.input, p.count) * steps_of(&p.output),
+            Kernel::LinearSpike(p) => linear(&p.input, p.population.count) * steps as u64,
             Kernel::RecurrentSpike(p) => linear(&p.population.output, p.population.output.channels) * steps as u64,
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,

@@ -20,11 +20,15 @@ pub struct Population {
     pub keeps_state: u32,
     /// 1: spikes before pooling, and potentials, are recorded.
     pub records: u32,
+    /// The first channel of this dispatch, a multiple of 64; others have the rest, where weights are too large for one.
+    pub first: u32,
+    /// Channels of this dispatch.
+    pub count: u32,
     /// What the neurons put out, before pooling.
     pub output: Edge,
 }
 
-shared!(Population as "Population" { flags: u32, grain: u32, keeps_state: u32, records: u32, output: Edge });
+shared!(Population as "Population" { flags: u32, grain: u32, keeps_state: u32, records: u32, first: u32, count: u32, output: Edge });
 
 /// Steps that a window of the shader may have: it keeps a bit for each.
 pub const MOST_STEPS: usize = 32;
@@ -60,13 +64,20 @@ impl<'a> Memory<'a> {
 impl Population {
     /// Channels of a cell that the shader gives to one workgroup.
     pub fn lanes(&self) -> u32 {
-        self.output.channels.next_power_of_two().clamp(8, 64)
+        self.count.next_power_of_two().clamp(8, 64)
     }
 
     /// Workgroups of a sample, whose neurons put out `pooled`.
     pub(super) fn groups(&self, pooled: &Edge) -> u64 {
-        let blocks = self.output.channels.div_ceil(self.lanes());
+        let blocks = self.count.div_ceil(self.lanes());
         u64::from(pooled.cells.div_ceil(64 / self.lanes())) * u64::from(blocks)
+    }
+
+    /// The words of a cell that this dispatch writes, out of one of `output`'s.
+    pub(super) fn own_words(&self) -> std::ops::Range<usize> {
+        let edge = Edge { channels: self.count, ..self.output };
+        let first = Edge { channels: self.first, ..self.output }.cell_words();
+        first..first + edge.cell_words()
     }
 
     fn neuron(&self, cell: usize, channel: usize) -> usize {
@@ -82,7 +93,7 @@ impl Population {
     }
 
     fn state_offset(&self, sample: usize, cell: usize) -> usize {
-        2 * self.neuron(sample * self.output.cells as usize + cell, 0)
+        2 * self.neuron(sample * self.output.cells as usize + cell, self.first as usize)
     }
 
     /// The states of a cell at the start of a window.
@@ -93,12 +104,12 @@ impl Population {
             *state = if kept {
                 State { v: memory.state[offset + 2 * channel], i: memory.state[offset + 2 * channel + 1] }
             } else {
-                memory.coefficients[self.row(cell, channel)].initial()
+                memory.coefficients[self.row(cell, self.first as usize + channel)].initial()
             };
         }
     }
 
-    /// One step of the neurons of a cell, with their currents. `out` is that cell's output, zero before.
+    /// One step of the neurons of a cell, with their currents. `out`: the own words of that cell's output, zero before.
     #[inline]
     pub(super) fn step(
         &self,
@@ -112,7 +123,8 @@ impl Population {
         let mut tally = [0; TALLY_WORDS];
         for (channel, (&x, state)) in currents.iter().zip(states.iter_mut()).enumerate() {
             let before = state.v;
-            let stepped = memory.coefficients[self.row(cell, channel)].step(self.flags, state, x);
+            let of_all = self.first as usize + channel;
+            let stepped = memory.coefficients[self.row(cell, of_all)].step(self.flags, state, x);
             if self.flags & flag::FIRES == 0 {
                 out[channel] = state.v.to_bits();
             } else if stepped.spikes > 0.0 {
@@ -124,7 +136,7 @@ impl Population {
             }
             tally[2] += u32::from(state.v != before);
             if self.records == 1 {
-                let neuron = self.neuron(sample * self.output.cells as usize + cell, channel);
+                let neuron = self.neuron(sample * self.output.cells as usize + cell, of_all);
                 let step = self.neuron((window.start + t) * window.batch * self.output.cells as usize, 0);
                 let values = &mut memory.traces[TRACE_VALUES * (step + neuron)..][..TRACE_VALUES];
                 values.copy_from_slice(&[stepped.h, state.v, state.i]);
@@ -137,7 +149,7 @@ impl Population {
         kept[3] = kept[3].max(tally[3]);
         if self.records == 1 && self.flags & flag::FIRES != 0 && !memory.spikes.is_empty() {
             let offset = self.output.offset(window, t, sample) + cell * self.output.cell_words();
-            memory.spikes[offset..offset + out.len()].copy_from_slice(out);
+            memory.spikes[offset..][self.own_words()].copy_from_slice(out);
         }
     }
 

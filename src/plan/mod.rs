@@ -38,6 +38,8 @@ pub struct Request {
     pub count_planes: u32,
     /// The most bytes that one sample may take.
     pub memory_limit: usize,
+    /// The most bytes that one binding of the device holds: larger weights are split by outputs.
+    pub binding_limit: usize,
 }
 
 impl Default for Request {
@@ -52,6 +54,7 @@ impl Default for Request {
             meter: true,
             count_planes: 8,
             memory_limit: 16 << 30,
+            binding_limit: usize::MAX,
         }
     }
 }

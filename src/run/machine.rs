@@ -33,6 +33,15 @@ impl Device {
         }
     }
 
+    /// The most bytes that one binding holds.
+    pub(super) fn binding_limit(&self) -> usize {
+        match self {
+            Device::Cpu => usize::MAX,
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => gpu.binding_limit() as usize,
+        }
+    }
+
     /// The most steps that a window of time may have.
     pub(super) fn most_steps(&self) -> Option<usize> {
         match self {

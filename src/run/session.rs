@@ -259,7 +259,8 @@ impl Session {
         check_values(frame.data(), self.network.input.kind).map_err(Error::Request)?;
         if self.stream.is_none() {
             // A stream cannot be run again with more planes: it has them from the start.
-            let request = Request { streaming: true, count_planes: Request::MOST_COUNT_PLANES, ..self.request_for(1, false) };
+            let request =
+                Request { streaming: true, count_planes: Request::MOST_COUNT_PLANES, ..self.request_for(1, false) };
             let plan = Arc::new(compile(&self.network, &request)?);
             self.stream = Some(Machine::new(&self.options.device, plan, None));
         }
@@ -313,6 +314,7 @@ impl Session {
             record: self.options.record,
             meter: !self.options.no_meter,
             slice,
+            binding_limit: self.options.device.binding_limit(),
             memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
             ..Request::default()
         }

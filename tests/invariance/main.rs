@@ -253,3 +253,29 @@ fn random_networks_are_of_every_kind() {
         assert!(counts.borrow().get(kind).is_some_and(|&n| n >= 5), "{kind}: {:?}", counts.borrow());
     }
 }
+
+#[test]
+fn weights_in_pieces_change_nothing() {
+    let mut pieces = 0;
+    for (name, network) in saltatory::run::verify::networks().unwrap() {
+        let frame: usize = network.input.shape.iter().product();
+        let mut noise = random::Noise::new(5);
+        let input: Vec<f32> = (0..6 * frame).map(|_| f32::from(noise.next() < 0.3)).collect();
+        let mut results = Vec::new();
+        for binding_limit in [usize::MAX, 1] {
+            let request =
+                Request { steps: 6, constant_input: false, record: true, binding_limit, ..Default::default() };
+            let plan = compile(&network, &request).unwrap();
+            let mut workspace = Workspace::new(&plan);
+            workspace.poison(u32::MAX);
+            workspace.window(&plan, Window { batch: 1, start: 0, steps: 6, clock: 0 }, &input);
+            let observed = plan.populations.iter().flat_map(|p| [Some(p.tally), p.spikes, p.traces]).flatten();
+            let seen: Vec<u32> =
+                observed.chain([plan.scores]).flat_map(|b| workspace.buffer(&plan, b)).copied().collect();
+            results.push((seen, plan.steps().count()));
+        }
+        assert!(results[0].0 == results[1].0, "{name}");
+        pieces += results[1].1 - results[0].1;
+    }
+    assert!(pieces >= 3, "{pieces}");
+}

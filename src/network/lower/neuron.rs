@@ -1,7 +1,9 @@
 //! Populations: alone, or with the weighted layer before and the max pool behind them.
 
+use super::weighted::Piece;
 use super::{Lowering, Value, canonical};
 use crate::error::{Error, Result};
+use crate::kernel::conv::Geometry;
 use crate::kernel::{self, Edge, Kernel, Population};
 use crate::layer::{Layer, PoolKind};
 use crate::neuron::Neuron;
@@ -29,20 +31,27 @@ impl Lowering<'_> {
         }
         match &graph.nodes[source].layer {
             Layer::Conv(conv) => {
-                let (value, geometry, weights) = self.conv_parts(source, conv)?;
+                let (value, geometry, pieces) = self.conv_parts(source, conv)?;
                 let (population, pool, output, slots) =
                     self.population(node, &core, geometry.out_size, geometry.out_channels);
-                let params = kernel::conv_spike::Params { geometry, population, pool, output: output.edge };
-                let bind = [vec![Slot::Buffer(value.buffer), weights], slots].concat();
-                self.emit(node, Kernel::ConvSpike(params), bind, note(pool));
+                for Piece { first, count, weights } in pieces {
+                    let geometry = Geometry { out_channels: count, ..geometry };
+                    let population = Population { first, count, ..population };
+                    let params = kernel::conv_spike::Params { geometry, population, pool, output: output.edge };
+                    let bind = [vec![Slot::Buffer(value.buffer), weights], slots.clone()].concat();
+                    self.emit(node, Kernel::ConvSpike(params), bind, note(pool));
+                }
             }
             Layer::Linear(linear) => {
-                let (value, weights) = self.linear_parts(source, linear)?;
+                let (value, pieces) = self.linear_parts(source, linear)?;
                 let (population, _, _, slots) = self.population(node, &core, [1, 1], linear.out_features as u32);
                 let bias = u32::from(linear.bias.is_some());
-                let params = kernel::linear_spike::Params { input: value.edge, population, bias };
-                let bind = [vec![Slot::Buffer(value.buffer), weights], slots].concat();
-                self.emit(node, Kernel::LinearSpike(params), bind, "");
+                for Piece { first, count, weights } in pieces {
+                    let population = Population { first, count, ..population };
+                    let params = kernel::linear_spike::Params { input: value.edge, population, bias };
+                    let bind = [vec![Slot::Buffer(value.buffer), weights], slots.clone()].concat();
+                    self.emit(node, Kernel::LinearSpike(params), bind, "");
+                }
             }
             other => {
                 let message = format!("cannot be fused with a {} before it", other.kind());
@@ -101,6 +110,8 @@ impl Lowering<'_> {
             grain,
             keeps_state: u32::from(keeps_state),
             records: u32::from(records),
+            first: 0,
+            count: edge.channels,
             output: edge,
         };
         let state = if keeps_state {

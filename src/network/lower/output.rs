@@ -1,5 +1,6 @@
 //! The network's output: reduced over time, from spike counts where the last layer commutes with it.
 
+use super::weighted::Piece;
 use super::{Lowering, Value, words};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Edge, Kernel, readout};
@@ -75,14 +76,16 @@ impl Lowering<'_> {
         let counts = Value { buffer, edge, size: spikes.size };
         let kernel = Kernel::Count(kernel::count::Params { input: spikes.edge, output: edge });
         self.emit(node, kernel, vec![Slot::Buffer(spikes.buffer), Slot::Buffer(buffer)], "spikes over all steps");
-        let (weights, table, zero) = self.linear_weights(node, linear, &counts, &[])?;
+        let (pieces, table, zero) = self.linear_weights(node, linear, &counts, &[])?;
         self.meter(node, &counts, &table, zero, true);
         let channels = linear.out_features as u32;
         let real = Edge { cells: 1, channels, planes: 0, series: 0 };
         let sums = self.buffer(format!("{name}.sums"), Holds::Edge(real), false);
-        let kernel = Kernel::Linear(kernel::linear::Params { input: edge, output: real, bias: 0 });
-        let bind = vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums)];
-        self.emit_when(When::Last, node, kernel, bind, "once: from spike counts");
+        for Piece { first, count, weights } in pieces {
+            let kernel = Kernel::Linear(kernel::linear::Params { input: edge, output: real, bias: 0, first, count });
+            let bind = vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums)];
+            self.emit_when(When::Last, node, kernel, bind, "once: from spike counts");
+        }
         let mean = self.request.readout == Readout::Mean;
         let factor = if mean { (1.0 / steps as f64) as f32 } else { 1.0 };
         let times = if mean { 1.0 } else { steps as f32 };

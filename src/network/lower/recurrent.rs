@@ -2,6 +2,7 @@
 //! step later through a linear layer and are added to the current from outside.
 
 use super::Lowering;
+use super::weighted::Piece;
 use crate::error::{Error, Result};
 use crate::kernel::{Edge, Kernel, recurrent_spike};
 use crate::layer::Layer;
@@ -67,7 +68,10 @@ impl Lowering<'_> {
         let last = Edge { series: 0, ..edge };
         let last = self.buffer(name, Holds::Edge(last), self.request.keeps_state());
         let bias = linear.bias.as_ref().map_or(&[][..], |b| b.data());
-        let (weights, table, zero) = self.linear_weights(found.linear, linear, &output, bias)?;
+        let (pieces, table, zero) = self.linear_weights(found.linear, linear, &output, bias)?;
+        let [Piece { weights, .. }] = pieces[..] else {
+            return Err(Error::layer(&graph.nodes[found.linear].name, "its weights do not fit one binding"));
+        };
         let params =
             recurrent_spike::Params { input: outside.edge, population, bias: u32::from(linear.bias.is_some()) };
         let traces = traces.map_or(Slot::Empty, Slot::Buffer);

@@ -15,11 +15,14 @@ impl Lowering<'_> {
             self.fused[node] = true;
             return Ok(());
         }
-        let (value, geometry, weights) = self.conv_parts(node, conv)?;
+        let (value, geometry, pieces) = self.conv_parts(node, conv)?;
         let output = self.output(node, geometry.out_size, geometry.out_channels);
-        let kernel = Kernel::Conv(kernel::conv::Params { geometry, output: output.edge });
-        let note = once(&output);
-        self.emit(node, kernel, vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer)], note);
+        for piece in pieces {
+            let geometry = Geometry { out_channels: piece.count, ..geometry };
+            let params = kernel::conv::Params { geometry, output: output.edge, first: piece.first };
+            let bind = vec![Slot::Buffer(value.buffer), piece.weights, Slot::Buffer(output.buffer)];
+            self.emit(node, Kernel::Conv(params), bind, once(&output));
+        }
         Ok(())
     }
 
@@ -28,15 +31,19 @@ impl Lowering<'_> {
             self.fused[node] = true;
             return Ok(());
         }
-        let (value, weights) = self.linear_parts(node, linear)?;
+        let (value, pieces) = self.linear_parts(node, linear)?;
         let output = self.output(node, [1, 1], linear.out_features as u32);
-        let kernel = Kernel::Linear(kernel::linear::Params {
-            input: value.edge,
-            output: output.edge,
-            bias: u32::from(linear.bias.is_some()),
-        });
-        let note = once(&output);
-        self.emit(node, kernel, vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer)], note);
+        for piece in pieces {
+            let params = kernel::linear::Params {
+                input: value.edge,
+                output: output.edge,
+                bias: u32::from(linear.bias.is_some()),
+                first: piece.first,
+                count: piece.count,
+            };
+            let bind = vec![Slot::Buffer(value.buffer), piece.weights, Slot::Buffer(output.buffer)];
+            self.emit(node, Kernel::Linear(params), bind, once(&output));
+        }
         Ok(())
     }
 
@@ -63,7 +70,7 @@ impl Lowering<'_> {
     }
 
     /// The input, geometry and weights of a convolution; its operations are counted.
-    pub(super) fn conv_parts(&mut self, node: usize, conv: &Conv) -> Result<(Value, Geometry, Slot)> {
+    pub(super) fn conv_parts(&mut self, node: usize, conv: &Conv) -> Result<(Value, Geometry, Vec<Piece>)> {
         let graph = self.graph;
         let (name, input) = (&graph.nodes[node].name, graph.nodes[node].inputs[0]);
         let weight = loaded(name, "weights", &conv.weight)?;
@@ -91,18 +98,18 @@ impl Lowering<'_> {
         let data = weight.data();
         // [group, tap, in, out] from [group * out, in, tap].
         let at = |g: usize, tap: usize, i: usize, o: usize| data[((g * outputs + o) * inputs + i) * taps + tap];
-        let mut packed = Vec::with_capacity(data.len() + conv.out_channels);
-        let mut fans = Vec::with_capacity(conv.groups * taps * inputs);
-        for g in 0..conv.groups {
-            for tap in 0..taps {
-                for i in 0..inputs {
-                    packed.extend((0..outputs).map(|o| at(g, tap, i, o)));
-                    fans.push((0..outputs).filter(|&o| at(g, tap, i, o) != 0.0).count() as u32);
-                }
-            }
-        }
-        packed.extend(conv.bias.iter().flat_map(|b| b.data()));
-        let weights = self.constant(format!("{name}.w"), words(packed));
+        let rows =
+            || (0..conv.groups * taps * inputs).map(|row| (row / inputs / taps, row / inputs % taps, row % inputs));
+        let fan_of = |(g, tap, i)| (0..outputs).filter(|&o| at(g, tap, i, o) != 0.0).count() as u32;
+        let fans: Vec<u32> = rows().map(fan_of).collect();
+        let pieces = self.pieces(name, taps * inputs, outputs, conv.groups, |of| {
+            // With groups there is one piece, whose biases are those of all groups.
+            let bias = if conv.groups == 1 { of.clone() } else { 0..conv.out_channels };
+            let mut packed = Vec::with_capacity(data.len().min(taps * inputs * conv.groups * of.len()) + bias.len());
+            packed.extend(rows().flat_map(|(g, tap, i)| of.clone().map(move |o| at(g, tap, i, o))));
+            packed.extend(conv.bias.iter().flat_map(|b| &b.data()[bias.clone()]));
+            packed
+        });
         let fan = |cell_taps: &[usize], channel: usize| {
             let (g, i) = (channel / inputs, channel % inputs);
             let effective: u32 = cell_taps.iter().map(|tap| fans[(g * taps + tap) * inputs + i]).sum();
@@ -115,16 +122,16 @@ impl Lowering<'_> {
             table.cell(taps.clone(), || (0..channels).flat_map(|c| fan(&taps, c)).collect());
         }
         self.meter(node, &value, &table, zeros(data), value.edge.planes == 1);
-        Ok((value, geometry, weights))
+        Ok((value, geometry, pieces))
     }
 
     /// The input and weights of a linear layer; its operations are counted.
-    pub(super) fn linear_parts(&mut self, node: usize, linear: &Linear) -> Result<(Value, Slot)> {
+    pub(super) fn linear_parts(&mut self, node: usize, linear: &Linear) -> Result<(Value, Vec<Piece>)> {
         let value = self.input_of(node)?;
         let bias = linear.bias.as_ref().map_or(&[][..], |b| b.data());
-        let (weights, table, zero) = self.linear_weights(node, linear, &value, bias)?;
+        let (pieces, table, zero) = self.linear_weights(node, linear, &value, bias)?;
         self.meter(node, &value, &table, zero, value.edge.planes == 1);
-        Ok((value, weights))
+        Ok((value, pieces))
     }
 
     /// The weights of a linear layer `[cell, channel in, out]` with `bias` behind, and its operations.
@@ -134,26 +141,55 @@ impl Lowering<'_> {
         linear: &Linear,
         value: &Value,
         bias: &[f32],
-    ) -> Result<(Slot, Table, (u64, u64))> {
+    ) -> Result<(Vec<Piece>, Table, (u64, u64))> {
         let name = &self.graph.nodes[node].name;
         let data = loaded(name, "weights", &linear.weight)?.data();
         let (cells, channels) = (value.edge.cells as usize, value.edge.channels as usize);
         let (features, outputs) = (cells * channels, linear.out_features);
-        let mut packed = Vec::with_capacity(data.len() + outputs);
-        let mut fans = Vec::with_capacity(features);
-        for input in (0..cells).flat_map(|cell| (0..channels).map(move |channel| channel * cells + cell)) {
-            let start = packed.len();
-            packed.extend((0..outputs).map(|o| data[o * features + input]));
-            fans.push(packed[start..].iter().filter(|&&w| w != 0.0).count() as u32);
-        }
-        packed.extend(bias);
+        let inputs = || (0..cells).flat_map(|cell| (0..channels).map(move |channel| channel * cells + cell));
+        let fan = |input: usize| (0..outputs).filter(|&o| data[o * features + input] != 0.0).count() as u32;
+        let fans: Vec<u32> = inputs().map(fan).collect();
+        let pieces = self.pieces(name, features, outputs, 1, |of| {
+            let mut packed = Vec::with_capacity((features + 1) * of.len());
+            packed.extend(inputs().flat_map(|input| of.clone().map(move |o| data[o * features + input])));
+            packed.extend(bias.get(of).unwrap_or_default());
+            packed
+        });
         let mut table = Table::default();
         for fans in fans.chunks(channels) {
             let row: Vec<u32> = fans.iter().flat_map(|&fan| [fan, outputs as u32]).collect();
             table.cell(row.iter().map(|&x| x as usize).collect(), || row.clone());
         }
-        let weights = self.constant(format!("{name}.w"), words(packed));
-        Ok((weights, table, zeros(data)))
+        Ok((pieces, table, zeros(data)))
+    }
+
+    /// Weights as kernels read them, in pieces of outputs that each fit a binding; `pack` gives the words of some outputs
+    /// of a group, for all groups.
+    fn pieces(
+        &mut self,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        groups: usize,
+        pack: impl Fn(std::ops::Range<usize>) -> Vec<f32>,
+    ) -> Vec<Piece> {
+        let limit = self.request.binding_limit;
+        let column = 4 * (inputs + 1);
+        let most = if column.saturating_mul(outputs * groups) <= limit || groups > 1 {
+            outputs
+        } else {
+            // Words of spikes must not be split, nor workgroups. What is too large even so is refused by the device.
+            (limit / column / PIECE * PIECE).clamp(PIECE, outputs.next_multiple_of(PIECE))
+        };
+        let firsts = (0..outputs).step_by(most.max(1));
+        let piece = |first: usize| {
+            let of = first..(first + most).min(outputs);
+            let count = of.len() * groups;
+            let suffix = if most < outputs { format!("{first}") } else { String::new() };
+            let weights = self.constant(format!("{name}.w{suffix}"), words(pack(of)));
+            Piece { first: first as u32, count: count as u32, weights }
+        };
+        firsts.map(piece).collect()
     }
 
     /// Counts the operations of a weighted layer on its input.
@@ -187,6 +223,16 @@ impl Lowering<'_> {
             info.meter = Some(buffer);
         }
     }
+}
+
+/// Outputs of a piece of weights are a multiple of this.
+const PIECE: usize = 64;
+
+/// Some outputs of a weighted layer, and their weights with biases behind.
+pub(super) struct Piece {
+    pub first: u32,
+    pub count: u32,
+    pub weights: Slot,
 }
 
 /// How many outputs an input drives: for each cell a row, and the rows.

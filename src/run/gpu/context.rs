@@ -135,6 +135,11 @@ impl Gpu {
         &self.0.limits
     }
 
+    /// The most bytes that one storage binding holds.
+    pub fn binding_limit(&self) -> u64 {
+        self.0.limits.max_storage_buffer_binding_size.min(self.0.limits.max_buffer_size)
+    }
+
     pub(super) fn pipelines(&self) -> &Mutex<HashMap<String, Arc<Pipeline>>> {
         &self.0.pipelines
     }

@@ -147,8 +147,7 @@ impl Prepared {
 
 /// How many of `samples` fit into bindings and the budget.
 fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
-    let limits = gpu.limits();
-    let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    let binding = gpu.binding_limit();
     let largest = plan.slots.iter().max().map_or(0, |&words| 4 * words as u64);
     if largest > binding {
         let name = plan.buffers.iter().find(|b| 4 * plan.slots[b.slot] as u64 == largest).map_or("", |b| &b.name);
@@ -168,8 +167,7 @@ fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
 
 /// Weights, coefficients and tables on the device.
 async fn constants(gpu: &Gpu, plan: &Plan) -> Result<Vec<wgpu::Buffer>> {
-    let limits = gpu.limits();
-    let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    let binding = gpu.binding_limit();
     if let Some(large) = plan.constants.iter().find(|c| 4 * c.words.len() as u64 > binding) {
         return Err(Error::OutOfMemory {
             device: gpu.info().name.clone(),
