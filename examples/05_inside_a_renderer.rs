@@ -74,8 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         encoder.copy_texture_to_buffer(picture.as_image_copy(), to, picture.size());
     }
     embedded.encode(&mut encoder, seen.values())?;
-    shown.slice(..).map_async(wgpu::MapMode::Read, |_| ());
     queue.submit([encoder.finish()]);
+    shown.slice(..).map_async(wgpu::MapMode::Read, |_| ());
 
     let scores = embedded.read()?;
     let scores: Vec<&[f32]> = scores.data().chunks_exact(classes.len()).collect();
@@ -97,9 +97,10 @@ fn sheet(pixels: &[u8], scores: &[&[f32]]) -> RgbaImage {
             let at = 4 * ((gesture as u32 * SIDE + y) * SIDE + x) as usize;
             return Rgba([pixels[at], pixels[at + 1], pixels[at + 2], 255]);
         }
-        let (class, most) = ((x / bar) as usize, scores[gesture].iter().fold(0.0, |a: f32, &b| a.max(b)));
-        let height = scores[gesture][class] / most * (SCORES - 8) as f32;
-        let inside = x % bar > 3 && ((SIDE + SCORES - y) as f32) < height;
+        let (class, scores) = ((x / bar) as usize, scores[gesture]);
+        let [least, most] = [f32::min, f32::max].map(|of| scores.iter().copied().fold(scores[0], of));
+        let height = 4.0 + (scores[class] - least) / (most - least) * (SCORES - 24) as f32;
+        let inside = x % bar > 3 && y + 8 < SIDE + SCORES && ((SIDE + SCORES - 8 - y) as f32) < height;
         let colour = if class == gesture { [255, 190, 90] } else { [90, 110, 150] };
         let [r, g, b] = if inside { colour } else { [16, 18, 26] };
         Rgba([r, g, b, 255])

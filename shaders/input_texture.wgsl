@@ -43,17 +43,17 @@ fn place_of(at: u32, size: u32, from_size: u32) -> u32 {
 }
 
 // The share of a texture's pixel.
-fn share(s: Span, from: u32) -> f32 {
+fn share(s: Span, pixel: u32) -> f32 {
     if s.first == s.last {
         return 1.0;
     }
     if s.from_size >= s.size {
-        let begin = max(s.at * s.from_size, from * s.size);
-        let end = min((s.at + 1u) * s.from_size, (from + 1u) * s.size);
+        let begin = max(s.at * s.from_size, pixel * s.size);
+        let end = min((s.at + 1u) * s.from_size, (pixel + 1u) * s.size);
         return f32(end - begin) / f32(s.from_size);
     }
     let past = place_of(s.at, s.size, s.from_size) - s.first * 2u * s.size;
-    return f32(select(past, 2u * s.size - past, from == s.first)) / f32(2u * s.size);
+    return f32(select(past, 2u * s.size - past, pixel == s.first)) / f32(2u * s.size);
 }
 
 @compute @workgroup_size(8, 8)

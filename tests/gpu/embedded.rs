@@ -260,7 +260,7 @@ fn events_in_textures_become_bits_of_the_right_sample() {
     let gpu = Gpu::from_device(&device, &queue).unwrap();
     let spec = InputSpec { shape: vec![2, 6, 6], kind: InputKind::Bits, ..Default::default() };
     let mut network = Network::new([2, 6, 6]).input(spec.clone());
-    network = network.conv2d(40, 3).spiking(Lif::tau(2.0)).flatten().linear(5);
+    network = network.conv2d(40, 3).spiking(Lif { threshold: 0.2.into(), ..Lif::tau(2.0) }).flatten().linear(5);
     let mut network = network.build().unwrap();
     network.init(3).unwrap();
     let (samples, steps) = (3, 4);
