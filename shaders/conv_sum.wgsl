@@ -16,6 +16,10 @@ struct Geometry {
 
 const IN: Edge = p.geometry.input;
 
+fn sum_word(at: u32) -> u32 {
+    return input[at];
+}
+
 fn current(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
     let g = p.geometry;
     let inputs = IN.channels / g.groups;

@@ -2,6 +2,10 @@
 
 const IN: Edge = p.input;
 
+fn sum_word(at: u32) -> u32 {
+    return input[at];
+}
+
 fn current(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
     let step = step_at(IN, t, sample);
     var sum = Sum(0.0, 0.0, 0u);

@@ -4,15 +4,6 @@
 // An invocation is one channel of LANES of one cell; it keeps its potential in registers for all steps, and a bit for
 // each step in which it fired (a window has at most 32). At the end the workgroup turns these into words of channels.
 
-struct Population {
-    flags: u32,
-    grain: u32,
-    keeps_state: u32,
-    records: u32,
-    output: Edge,
-}
-
-const FLAGS: u32 = p.population.flags;
 const CHANNELS: u32 = p.population.output.channels;
 const BLOCKS: u32 = (CHANNELS + LANES - 1u) / LANES;
 // Cells of a workgroup, words of its spikes, and channels in each of them.

@@ -1,7 +1,7 @@
 // The canonical sum: what a neuron's input current is, to the bit. Twin: src/kernel/sum.rs.
 //
 // An invocation sums for one output channel. Neighbours have neighbouring channels, so their weights lie side by side,
-// and as a rule the same bits, so they take the same branches.
+// and as a rule the same bits, so they take the same branches. The kernel says where the words of its edge `IN` are.
 
 // Words of 32 channels whose terms make one block sum.
 const BLOCK_WORDS: u32 = 8u;
@@ -27,7 +27,7 @@ fn add_cell(before: Sum, cell: u32, first: u32, inputs: u32, word: u32, row: u32
         let count = min(32u, inputs - start);
         if IN.planes == 0u {
             for (var i = start; i < start + count; i++) {
-                sum.block += rounded(weights[row + i * stride] * bitcast<f32>(input[cell + first + i]));
+                sum.block += rounded(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));
             }
         } else {
             for (var plane = 0u; plane < IN.planes; plane++) {
@@ -47,9 +47,9 @@ fn add_cell(before: Sum, cell: u32, first: u32, inputs: u32, word: u32, row: u32
 fn bits_at(cell: u32, plane: u32, first: u32, count: u32) -> u32 {
     let shift = first % 32u;
     let at = cell + first / 32u * IN.planes + plane;
-    var bits = input[at] >> shift;
+    var bits = sum_word(at) >> shift;
     if shift != 0u && shift + count > 32u {
-        bits |= input[at + IN.planes] << (32u - shift);
+        bits |= sum_word(at + IN.planes) << (32u - shift);
     }
     return select(bits & ((1u << (count % 32u)) - 1u), bits, count == 32u);
 }

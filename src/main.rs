@@ -7,5 +7,12 @@ mod cli;
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    cli::run(cli::Arguments::parse())
+    match cli::Arguments::try_parse() {
+        Ok(arguments) => cli::run(arguments),
+        // Clap itself would exit with 2, which says that some inputs were bad.
+        Err(error) => {
+            error.print().ok();
+            std::process::ExitCode::from(u8::from(error.use_stderr()))
+        }
+    }
 }

@@ -1,68 +1,123 @@
-//! `saltatory devices`: what networks can run on.
+//! `saltatory devices`: what networks can run on, and which of it is meant.
 
 use clap::Args;
+use saltatory::run::Device;
 use saltatory::{Error, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Outcome, print};
 
 /// The options of `devices`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  saltatory devices
+  saltatory devices --verify")]
 pub struct Arguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Run the exact suite on every GPU: does it compute what the CPU computes, to the bit?
+    #[arg(long)]
+    verify: bool,
 }
 
 /// Lists the CPU and every GPU adapter.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let adapters = adapters();
+    let adapters = adapters(arguments.verify)?;
+    let good = adapters.iter().all(|(_, json)| json["bit_exact"] != json!(false));
     if arguments.json {
         let list: Vec<_> = adapters.into_iter().map(|(_, json)| json).collect();
         let text = json!({ "cpu": { "threads": threads, "runs": true }, "gpus": list });
         print(&format!("{text:#}\n"))?;
-        return Ok(Outcome::Good);
+    } else {
+        let mut text = format!("cpu    {threads} threads, {}\n", std::env::consts::ARCH);
+        for (lines, _) in &adapters {
+            text += lines;
+        }
+        if adapters.is_empty() {
+            text += "no GPU adapter found\n";
+        }
+        text += "\nUse one with `--device cpu`, `--device gpu` (the best), or `--device INDEX`.\n";
+        print(&text)?;
     }
-    let mut text = format!("cpu    {threads} threads, {}  [runs networks; the default]\n", std::env::consts::ARCH);
-    for (line, _) in &adapters {
-        text += &format!("{line}  [listed only]\n");
-    }
-    if adapters.is_empty() {
-        text += "no GPU adapter found\n";
-    }
-    text += "\nThis version computes on the CPU. GPU kernels are the next part of the project.\n";
-    print(&text)?;
-    Ok(Outcome::Good)
+    Ok(if good { Outcome::Good } else { Outcome::SomeBad })
 }
 
-/// Refuses a device that this version cannot run on.
-pub fn check(device: &str) -> Result<()> {
-    match device {
-        "auto" | "cpu" => Ok(()),
-        other if other == "gpu" || other.parse::<usize>().is_ok() => Err(Error::Unsupported(format!(
-            "--device {other}: this version computes on the CPU alone; use `--device cpu` (GPUs are listed by `saltatory devices`)"
-        ))),
-        other => Err(Error::Request(format!("--device: expected auto, cpu, gpu or an index, got `{other}`"))),
-    }
-}
-
-/// Every GPU adapter as a line for people and as JSON.
+/// The device that an argument means. `auto`: a GPU unless all there is is software, which the CPU itself outruns.
 #[cfg(feature = "gpu")]
-fn adapters() -> Vec<(String, serde_json::Value)> {
-    let list = saltatory::run::gpu::adapters().into_iter().enumerate();
-    let describe = |(index, a): (usize, saltatory::run::gpu::AdapterInfo)| {
-        let line = format!("gpu {index:<2} {} ({}, {}, {})", a.name, a.kind, a.backend, a.driver);
-        let json = json!({
+pub fn choose(argument: &str) -> Result<Device> {
+    use saltatory::run::gpu::{Choice, Gpu, adapters};
+    let open = |choice: Choice| Gpu::open(&choice).map(Device::Gpu);
+    match argument {
+        "cpu" => Ok(Device::Cpu),
+        "auto" if adapters().iter().all(|a| matches!(a.kind, "software" | "other")) => Ok(Device::Cpu),
+        "auto" => open(Choice::Best).or(Ok(Device::Cpu)),
+        "gpu" => open(Choice::Best),
+        other => open(other.parse().map_or_else(|_| Choice::Name(other.into()), Choice::Index)),
+    }
+    .map_err(|e| Error::Request(format!("--device {argument}: {e}; `saltatory devices` lists what there is")))
+}
+
+/// The device that an argument means.
+#[cfg(not(feature = "gpu"))]
+pub fn choose(argument: &str) -> Result<Device> {
+    match argument {
+        "auto" | "cpu" => Ok(Device::Cpu),
+        other => Err(Error::Unsupported(format!("--device {other}: this program was built without the feature `gpu`"))),
+    }
+}
+
+/// Every GPU adapter as lines for people and as JSON.
+#[cfg(feature = "gpu")]
+fn adapters(verify: bool) -> Result<Vec<(String, Value)>> {
+    let mut list = Vec::new();
+    for (index, a) in saltatory::run::gpu::adapters().into_iter().enumerate() {
+        let mut lines = format!("gpu {index:<2} {} ({}, {}, {})\n", a.name, a.kind, a.backend, a.driver);
+        let mut json = json!({
             "index": index, "name": a.name, "kind": a.kind, "backend": a.backend, "driver": a.driver,
-            "max_binding_bytes": a.max_binding, "storage_buffers": a.storage_buffers, "runs": false,
+            "max_binding_bytes": a.max_binding, "storage_buffers": a.storage_buffers, "runs": a.storage_buffers >= 8,
         });
-        (line, json)
+        if verify {
+            let (said, exact) = verdict(index)?;
+            lines += &said;
+            json["bit_exact"] = json!(exact);
+        }
+        list.push((lines, json));
+    }
+    Ok(list)
+}
+
+/// Whether an adapter passes the exact suite, and what does not.
+#[cfg(feature = "gpu")]
+fn verdict(index: usize) -> Result<(String, bool)> {
+    use saltatory::run::{gpu, verify};
+    let device = match gpu::Gpu::open(&gpu::Choice::Index(index)) {
+        Ok(gpu) => Device::Gpu(gpu),
+        Err(error) => return Ok((format!("       cannot be used: {error}\n"), false)),
     };
-    list.map(describe).collect()
+    let cases = verify::cases()?.len();
+    let bar = super::progress::bar(cases, false);
+    let verdicts = verify::verify(&device, |_| bar.inc(1));
+    bar.finish_and_clear();
+    let verdicts = match verdicts {
+        Ok(verdicts) => verdicts,
+        Err(error) => return Ok((format!("       failed: {error}\n"), false)),
+    };
+    let mut lines = String::new();
+    for verdict in &verdicts {
+        if let Some(difference) = &verdict.difference {
+            lines += &format!("       {}: {difference}\n", verdict.name);
+        }
+    }
+    let exact = lines.is_empty();
+    let spikes: u64 = verdicts.iter().map(|v| v.spikes).sum();
+    let said = if exact { "yes" } else { "NO" };
+    lines += &format!("       bit-exact: {said}  ({} cases, {spikes} spikes compared with the CPU)\n", verdicts.len());
+    Ok((lines, exact))
 }
 
 #[cfg(not(feature = "gpu"))]
-fn adapters() -> Vec<(String, serde_json::Value)> {
-    Vec::new()
+fn adapters(_: bool) -> Result<Vec<(String, Value)>> {
+    Ok(Vec::new())
 }

@@ -1,5 +1,6 @@
 //! One file per verb of the command line, and what they share.
 
+mod compare;
 mod devices;
 mod input;
 mod inspect;

@@ -113,7 +113,8 @@ impl Report {
         let mut text = String::new();
         let out = &mut text;
         let _ = writeln!(out, "{}  on {}", self.model, self.device);
-        let _ = write!(out, "{} samples, {} steps, read-out {}", self.good(), self.steps, self.readout);
+        let plural = if self.good() == 1 { "" } else { "s" };
+        let _ = write!(out, "{} sample{plural}, {} steps, read-out {}", self.good(), self.steps, self.readout);
         let _ = writeln!(out, ", batch {}", self.batch);
         if let Some((right, total)) = self.accuracy() {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
@@ -125,18 +126,25 @@ impl Report {
             writeln!(out, "speed      {rate:.0} samples/s; a batch takes {median:.2} ms (median), {p99:.2} ms (p99)");
         self.layer_table(out);
         if !self.bad.is_empty() {
-            let _ = writeln!(out, "\n{} bad inputs; their rows are NaN:", self.bad.len());
-            for (name, reason) in self.bad.iter().take(NAMED_BAD) {
-                let _ = writeln!(
-                    out,
-                    "  {}",
-                    if reason.contains(name.as_str()) { reason.clone() } else { format!("{name}: {reason}") }
-                );
-            }
-            if self.bad.len() > NAMED_BAD {
-                let more = self.bad.len() - NAMED_BAD;
-                let _ = writeln!(out, "  and {more} more: `--report FILE` lists them all");
-            }
+            let _ = write!(out, "\n{}", self.bad_inputs());
+        }
+        text
+    }
+
+    /// The bad inputs by name and reason; nothing where there are none.
+    pub fn bad_inputs(&self) -> String {
+        let mut text = String::new();
+        if self.bad.is_empty() {
+            return text;
+        }
+        let inputs = if self.bad.len() == 1 { "input; its row is" } else { "inputs; their rows are" };
+        let _ = writeln!(text, "{} bad {inputs} NaN:", self.bad.len());
+        for (name, reason) in self.bad.iter().take(NAMED_BAD) {
+            let known = reason.contains(name.as_str());
+            let _ = if known { writeln!(text, "  {reason}") } else { writeln!(text, "  {name}: {reason}") };
+        }
+        if self.bad.len() > NAMED_BAD {
+            let _ = writeln!(text, "  and {} more: `--report FILE` lists them all", self.bad.len() - NAMED_BAD);
         }
         text
     }
@@ -146,7 +154,7 @@ impl Report {
         if count == 0 || count > WIDEST_TABLE {
             return;
         }
-        let name = |i: usize| self.classes.get(i).cloned().unwrap_or_else(|| i.to_string());
+        let name = |i: usize| self.classes.get(i).map_or_else(|| i.to_string(), |class| format!("{i} {class}"));
         let wide = (0..count).map(|i| name(i).chars().count()).max().unwrap_or(1);
         let cell = self.confusion.iter().flatten().max().map_or(1, |n| n.to_string().len()).max(2) + 1;
         let _ = writeln!(out, "\n  rows are labels, columns predictions");

@@ -1,19 +1,20 @@
 //! `saltatory run`: samples in, predictions out.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use saltatory::io::dataset::{Dataset, Sample};
 use saltatory::io::output::AtomicFile;
-use saltatory::run::{Metrics, Options, Output};
+use saltatory::run::{Device, Metrics, Options, Ticket};
 use saltatory::{Error, Result, Session};
 
 use super::input::Input;
 use super::model::Model;
 use super::report::{self, Report};
 use super::sinks::{self, Predictions, Record, Row, Scores};
-use super::{Outcome, devices, print, progress};
+use super::{Outcome, compare, devices, print, progress};
 
 /// The options of `run`.
 #[derive(Args, Debug)]
@@ -44,7 +45,7 @@ pub struct Arguments {
     /// Samples computed together.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
-    /// auto, cpu, gpu, or an index from `saltatory devices`.
+    /// auto, cpu, gpu, an index from `saltatory devices`, or a part of a name.
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads (default: one for each core).
@@ -56,40 +57,90 @@ pub struct Arguments {
     /// Print nothing but errors.
     #[arg(long)]
     quiet: bool,
+    /// Run CPU and GPU side by side, step by step, and name where they part, instead of predicting.
+    #[arg(long)]
+    compare: bool,
 }
 
 /// Runs a network on samples.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    devices::check(&arguments.device)?;
     if arguments.batch == 0 {
         return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
     }
+    arguments.distinct_outputs()?;
     let network = arguments.model.open()?;
     let mut samples = arguments.input.open(&network.input)?;
-    let mut job = Job::new(arguments, network, &samples)?;
+    let device = devices::choose(&arguments.device)?;
+    if arguments.compare {
+        return compare::run(&device, network, samples, arguments.model.steps);
+    }
+    let mut job = Job::new(arguments, network, device, &samples)?;
     let bar = progress::bar(samples.len(), arguments.quiet || arguments.json);
     let start = Instant::now();
+    // While a GPU computes a batch the next one is read and packed.
+    let mut under_way = VecDeque::new();
     loop {
         let batch: Vec<Sample> = samples.by_ref().take(arguments.batch).collect();
-        if batch.is_empty() {
+        let done = batch.is_empty();
+        if !done {
+            under_way.push_back(job.begin(batch)?);
+        }
+        while under_way.len() > if done { 0 } else { job.in_flight } {
+            let Some(batch) = under_way.pop_front() else { break };
+            bar.inc(batch.samples.len() as u64);
+            job.end(batch)?;
+        }
+        if done {
             break;
         }
-        job.batch(&batch)?;
-        bar.inc(batch.len() as u64);
     }
     let report = job.finish(arguments, start.elapsed().as_secs_f64())?;
     bar.finish_and_clear();
     if arguments.json {
         print(&format!("{:#}\n", report.json()))?;
-    } else if !arguments.quiet {
+    } else if arguments.quiet {
+        eprint!("{}", report.bad_inputs());
+    } else {
         print(&report.text())?;
     }
     Ok(if report.bad.is_empty() { Outcome::Good } else { Outcome::SomeBad })
 }
 
+impl Arguments {
+    /// Refuses to write two results into one file.
+    fn distinct_outputs(&self) -> Result<()> {
+        let all = [&self.output, &self.predictions, &self.report, &self.record];
+        let given: Vec<_> = all.into_iter().flatten().collect();
+        match given.iter().enumerate().find(|(i, path)| given[..*i].contains(path)) {
+            Some((_, path)) => Err(Error::Request(format!(
+                "{}: expected a file of its own for each of --output, --predictions, --report and --record",
+                path.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A batch on its way.
+struct Batch {
+    samples: Vec<Sample>,
+    /// What computes the good ones; `None` where there are none.
+    ticket: Option<Ticket>,
+    begun: Instant,
+}
+
+impl Batch {
+    fn good(&self) -> Vec<&[f32]> {
+        self.samples.iter().filter_map(|s| s.values.as_deref().ok()).collect()
+    }
+}
+
 /// A run on its way.
 struct Job {
     session: Session,
+    /// Batches under way while another is begun.
+    in_flight: usize,
+    device: String,
     /// Steps of the samples, where they have time.
     sequence: Option<usize>,
     steps: usize,
@@ -100,6 +151,7 @@ struct Job {
     scores: Option<Scores>,
     predictions: Option<Predictions>,
     record: Option<Record>,
+    report: Option<AtomicFile>,
     samples: usize,
     bad: Vec<(String, String)>,
     confusion: Vec<Vec<u64>>,
@@ -108,9 +160,16 @@ struct Job {
 }
 
 impl Job {
-    fn new(arguments: &Arguments, network: saltatory::Network, samples: &Dataset) -> Result<Job> {
+    fn new(arguments: &Arguments, network: saltatory::Network, device: Device, samples: &Dataset) -> Result<Job> {
         let names = network.input.classes.clone();
+        let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let (in_flight, place) = match &device {
+            Device::Cpu => (0, format!("cpu, {threads} threads")),
+            #[cfg(feature = "gpu")]
+            gpu => (1, gpu.name()),
+        };
         let options = Options {
+            device,
             steps: arguments.model.steps,
             readout: arguments.model.readout.map(Into::into),
             threads: arguments.threads,
@@ -129,6 +188,8 @@ impl Job {
         let predictions = predictions.map(|path| Predictions::create(path, &names, width, has_labels));
         Ok(Job {
             session,
+            in_flight,
+            device: place,
             sequence: samples.steps(),
             steps,
             classes,
@@ -136,6 +197,7 @@ impl Job {
             scores: arguments.output.as_ref().map(|path| Scores::create(path, &row)).transpose()?,
             predictions: predictions.transpose()?,
             record: arguments.record.as_ref().map(|path| Record::create(path)).transpose()?,
+            report: arguments.report.as_ref().map(AtomicFile::create).transpose()?,
             row,
             samples: 0,
             bad: Vec::new(),
@@ -145,14 +207,30 @@ impl Job {
         })
     }
 
-    /// Computes a batch and writes its rows, in order; bad samples are named and left out.
-    fn batch(&mut self, batch: &[Sample]) -> Result<()> {
-        let good: Vec<&[f32]> = batch.iter().filter_map(|s| s.values.as_deref().ok()).collect();
-        let output = if good.is_empty() { None } else { Some(self.compute(&good)?) };
+    /// Begins a batch.
+    fn begin(&mut self, samples: Vec<Sample>) -> Result<Batch> {
+        let mut batch = Batch { samples, ticket: None, begun: Instant::now() };
+        let good = batch.good();
+        if !good.is_empty() {
+            batch.ticket = Some(self.session.submit(&good, self.sequence)?);
+        }
+        Ok(batch)
+    }
+
+    /// Waits for a batch and writes its rows, in order; bad samples are named and left out.
+    fn end(&mut self, mut batch: Batch) -> Result<()> {
+        let output = match batch.ticket.take() {
+            Some(ticket) => Some(self.session.finish(ticket, &batch.good())?),
+            None => None,
+        };
+        if let Some(output) = &output {
+            self.latencies.push(batch.begun.elapsed().as_secs_f64());
+            self.metrics.add(&output.metrics);
+        }
         let width: usize = self.row.iter().product();
         let nan = vec![f32::NAN; width];
         let mut results = 0;
-        for sample in batch {
+        for sample in &batch.samples {
             self.samples += 1;
             match (&sample.values, &output) {
                 (Ok(_), Some(output)) => {
@@ -171,14 +249,6 @@ impl Job {
             }
         }
         Ok(())
-    }
-
-    fn compute(&mut self, good: &[&[f32]]) -> Result<Output> {
-        let start = Instant::now();
-        let output = self.session.run_samples(good, self.sequence)?;
-        self.latencies.push(start.elapsed().as_secs_f64());
-        self.metrics.add(&output.metrics);
-        Ok(output)
     }
 
     fn confuse(&mut self, sample: &Sample, prediction: Option<usize>) -> Result<()> {
@@ -223,10 +293,9 @@ impl Job {
         if let Some(record) = self.record {
             record.commit()?;
         }
-        let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let report = Report {
             model: arguments.model.name(),
-            device: format!("cpu, {threads} threads"),
+            device: self.device,
             steps: self.steps,
             batch: arguments.batch,
             readout: self.session.readout().name(),
@@ -239,10 +308,10 @@ impl Job {
             classes: self.session.network().input.classes.clone(),
             footprint: report::footprint(self.session.network()),
         };
-        if let Some(path) = &arguments.report {
-            let mut file = AtomicFile::create(path)?;
+        if let Some(mut file) = self.report {
+            let path = file.target().to_owned();
             let text = format!("{:#}\n", report.json());
-            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io(path, e))?;
+            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io(&path, e))?;
             file.commit()?;
         }
         Ok(report)

@@ -36,7 +36,11 @@ pub(crate) fn of_array(mut array: Array) -> Result<Vec<u32>> {
     if shape.iter().filter(|&&d| d != 1).count() > 1 || array.len() == 0 {
         return Err(array.error(format!("expected labels of shape [N], got {shape:?}")));
     }
-    let mut labels = Vec::new();
+    if !array.is_checked() && array.len() > MOST_PACKED {
+        let message = format!("expected at most {MOST_PACKED} labels in a packed file, got {}: unpack it", array.len());
+        return Err(array.error(message));
+    }
+    let mut labels = Vec::with_capacity(array.len());
     let mut fault = None;
     array.read(0, array.len(), &mut |x| match label(x) {
         Some(label) => labels.push(label),
@@ -49,6 +53,9 @@ pub(crate) fn of_array(mut array: Array) -> Result<Vec<u32>> {
         None => Ok(labels),
     }
 }
+
+/// More labels than this are not unpacked: a small file could otherwise take gigabytes.
+const MOST_PACKED: usize = 1 << 24;
 
 const EXPECTED: &str = "expected a whole number from 0";
 

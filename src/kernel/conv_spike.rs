@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use super::bindings::{read, write};
 use super::conv::Geometry;
 use super::population::Memory;
-use super::shader::{AFFINE_NEURON, CONV_SUM, POPULATION, SUM, Shader};
+use super::shader::{AFFINE_NEURON, CONV_SUM, NEURONS, POPULATION, SUM, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -41,7 +41,7 @@ shared!(Params as "Params" { geometry: Geometry, population: Population, pool: [
 
 /// The shader.
 pub const SHADER: Shader = Shader {
-    pieces: &[include_str!("../../shaders/conv_spike.wgsl"), SUM, CONV_SUM, AFFINE_NEURON, POPULATION],
+    pieces: &[include_str!("../../shaders/conv_spike.wgsl"), SUM, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION],
     reads: &[],
 };
 

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::population::Memory;
-use super::shader::{AFFINE_NEURON, LINEAR_SUM, POPULATION, SUM, Shader};
+use super::shader::{AFFINE_NEURON, LINEAR_SUM, NEURONS, POPULATION, SUM, Shader};
 use super::{Bindings, Edge, Population, SlotInfo, Window, conv_spike, linear};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -28,7 +28,7 @@ shared!(Params as "Params" { input: Edge, population: Population, bias: u32 });
 
 /// The shader.
 pub const SHADER: Shader = Shader {
-    pieces: &[include_str!("../../shaders/linear_spike.wgsl"), SUM, LINEAR_SUM, AFFINE_NEURON, POPULATION],
+    pieces: &[include_str!("../../shaders/linear_spike.wgsl"), SUM, LINEAR_SUM, NEURONS, AFFINE_NEURON, POPULATION],
     reads: &[],
 };
 

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
 use super::population::Memory;
-use super::shader::{AFFINE_NEURON, POPULATION, Shader};
+use super::shader::{AFFINE_NEURON, NEURONS, POPULATION, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -40,8 +40,10 @@ pub const SLOTS: &[SlotInfo] = &[
 shared!(Params as "Params" { input: Edge, population: Population, width: u32, pool: [u32; 2], output: Edge });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/membrane.wgsl"), AFFINE_NEURON, POPULATION], reads: &["input"] };
+pub const SHADER: Shader = Shader {
+    pieces: &[include_str!("../../shaders/membrane.wgsl"), NEURONS, AFFINE_NEURON, POPULATION],
+    reads: &["input"],
+};
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, _steps: usize) -> u64 {

@@ -38,6 +38,7 @@ pub mod membrane;
 pub mod meter;
 pub mod pool;
 pub mod readout;
+pub mod recurrent_spike;
 pub mod reorder;
 pub mod sum;
 
@@ -70,6 +71,7 @@ pub enum Kernel {
     Meter(meter::Params),
     Pool(pool::Params),
     Readout(readout::Params),
+    RecurrentSpike(recurrent_spike::Params),
     Reorder(reorder::Params),
 }
 
@@ -90,6 +92,7 @@ impl Kernel {
             Kernel::Meter(_) => "meter",
             Kernel::Pool(_) => "pool",
             Kernel::Readout(_) => "readout",
+            Kernel::RecurrentSpike(_) => "recurrent_spike",
             Kernel::Reorder(_) => "reorder",
         }
     }
@@ -110,6 +113,7 @@ impl Kernel {
             Kernel::Meter(_) => meter::SLOTS,
             Kernel::Pool(_) => pool::SLOTS,
             Kernel::Readout(_) => readout::SLOTS,
+            Kernel::RecurrentSpike(_) => recurrent_spike::SLOTS,
             Kernel::Reorder(_) => reorder::SLOTS,
         }
     }
@@ -130,6 +134,7 @@ impl Kernel {
             Kernel::Meter(_) => meter::SHADER,
             Kernel::Pool(_) => pool::SHADER,
             Kernel::Readout(_) => readout::SHADER,
+            Kernel::RecurrentSpike(_) => recurrent_spike::SHADER,
             Kernel::Reorder(_) => reorder::SHADER,
         }
     }
@@ -151,15 +156,24 @@ impl Kernel {
             Kernel::Meter(p) => shader::constant(&mut out, "p", p),
             Kernel::Pool(p) => shader::constant(&mut out, "p", p),
             Kernel::Readout(p) => shader::constant(&mut out, "p", p),
+            Kernel::RecurrentSpike(p) => shader::constant(&mut out, "p", p),
             Kernel::Reorder(p) => shader::constant(&mut out, "p", p),
         }
         if let Some(population) = self.population() {
-            shader::constant(&mut out, "LANES", &population.lanes());
+            shader::constant(&mut out, "LANES", &self.lanes(population));
             for (name, bit) in flag::ALL {
                 shader::constant(&mut out, name, bit);
             }
         }
         out
+    }
+
+    /// Invocations that take channels of one cell.
+    fn lanes(&self, population: &Population) -> u32 {
+        match self {
+            Kernel::RecurrentSpike(p) => recurrent_spike::lanes(p),
+            _ => population.lanes(),
+        }
     }
 
     /// The neurons of a kernel that has some.
@@ -168,6 +182,7 @@ impl Kernel {
             Kernel::ConvSpike(p) => Some(&p.population),
             Kernel::LinearSpike(p) => Some(&p.population),
             Kernel::Membrane(p) => Some(&p.population),
+            Kernel::RecurrentSpike(p) => Some(&p.population),
             _ => None,
         }
     }
@@ -188,6 +203,7 @@ impl Kernel {
             Kernel::Meter(p) => meter::groups(p, steps),
             Kernel::Pool(p) => pool::groups(p, steps),
             Kernel::Readout(p) => readout::groups(p, steps),
+            Kernel::RecurrentSpike(p) => recurrent_spike::groups(p, steps),
             Kernel::Reorder(p) => reorder::groups(p, steps),
         }
     }
@@ -202,6 +218,7 @@ impl Kernel {
             Kernel::ConvSpike(p) => p.geometry.dense() * steps as u64,
             Kernel::Linear(p) => linear(&p.input, p.output.channels) * steps_of(&p.output),
             Kernel::LinearSpike(p) => linear(&p.input, p.population.output.channels) * steps as u64,
+            Kernel::RecurrentSpike(p) => linear(&p.population.output, p.population.output.channels) * steps as u64,
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,
         }
@@ -223,6 +240,7 @@ impl Kernel {
             Kernel::Meter(p) => meter::run(p, window, slots),
             Kernel::Pool(p) => pool::run(p, window, slots),
             Kernel::Readout(p) => readout::run(p, window, slots),
+            Kernel::RecurrentSpike(p) => recurrent_spike::run(p, window, slots),
             Kernel::Reorder(p) => reorder::run(p, window, slots),
         }
     }

@@ -135,7 +135,7 @@ impl Population {
             *kept = kept.wrapping_add(new);
         }
         kept[3] = kept[3].max(tally[3]);
-        if self.records == 1 && self.flags & flag::FIRES != 0 {
+        if self.records == 1 && self.flags & flag::FIRES != 0 && !memory.spikes.is_empty() {
             let offset = self.output.offset(window, t, sample) + cell * self.output.cell_words();
             memory.spikes[offset..offset + out.len()].copy_from_slice(out);
         }

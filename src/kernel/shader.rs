@@ -26,6 +26,8 @@ pub(super) const SUM: &str = include_str!("../../shaders/sum.wgsl");
 pub(super) const CONV_SUM: &str = include_str!("../../shaders/conv_sum.wgsl");
 /// The current of a linear layer.
 pub(super) const LINEAR_SUM: &str = include_str!("../../shaders/linear_sum.wgsl");
+/// What a kernel is told of its neurons.
+pub(super) const NEURONS: &str = include_str!("../../shaders/neurons.wgsl");
 /// The neuron.
 pub(super) const AFFINE_NEURON: &str = include_str!("../../shaders/neuron/affine.wgsl");
 /// The frame of kernels with neurons.

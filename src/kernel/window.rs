@@ -47,7 +47,7 @@ pub const CLOCK_WRAP: u64 = 1 << 30;
 impl Window {
     /// As shaders read it: samples from `first` on, workgroups `group..groups` of each.
     pub fn words(&self, first: u32, group: u32, groups: u32) -> WindowWords {
-        let clock = if self.clock < CLOCK_WRAP { self.clock } else { CLOCK_WRAP | self.clock % CLOCK_WRAP };
+        let clock = if self.clock < CLOCK_WRAP { self.clock } else { CLOCK_WRAP + self.clock % CLOCK_WRAP };
         WindowWords {
             batch: self.batch as u32,
             first,

@@ -277,8 +277,9 @@ impl Affine {
         let v_reset = self.firing.as_ref().map_or(0.0, |f| get(&f.v_reset));
         let v_leak = match (&self.v_leak, rules.leak_to) {
             (Some(p), _) => get(p),
-            (None, LeakTo::VReset) => v_reset,
-            (None, LeakTo::Zero) => 0.0,
+            // A decay that is given multiplies the potential itself: SpikingJelly's CUBALIF knows no other rest.
+            (None, LeakTo::VReset) if !matches!(self.leak, Some(Decay::Factor(_))) => v_reset,
+            (None, _) => 0.0,
         };
         let r = get(&self.r);
         let step = if self.leak_in_steps { 1.0 } else { dt };

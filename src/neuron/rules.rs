@@ -122,7 +122,7 @@ pub enum VInit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeakTo {
-    /// To `v_reset` (SpikingJelly).
+    /// To `v_reset` (SpikingJelly); to 0 where the decay itself is given (its CUBALIF).
     VReset,
     /// To 0.
     Zero,
@@ -395,6 +395,7 @@ impl Dialect {
                 if_gain: IfGain::R,
                 current: Current::JumpAndDecay,
                 reset: Reset::Subtract,
+                reset_adds: true,
                 spikes: SpikesPerStep::Many,
                 v_init: VInit::Zero,
                 form: Form::Factor,

@@ -44,7 +44,7 @@ impl Workspace {
         &self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), 1)]
     }
 
-    fn buffer_mut(&mut self, plan: &Plan, buffer: usize) -> &mut [u32] {
+    pub(super) fn buffer_mut(&mut self, plan: &Plan, buffer: usize) -> &mut [u32] {
         let buffer = &plan.buffers[buffer];
         &mut self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), 1)]
     }
@@ -81,7 +81,8 @@ impl Workspace {
         Ok(result)
     }
 
-    fn clear_counters(&mut self, plan: &Plan) {
+    /// Counters start at zero.
+    pub(super) fn clear_counters(&mut self, plan: &Plan) {
         for (index, buffer) in plan.buffers.iter().enumerate() {
             if matches!(buffer.holds, Holds::Tally | Holds::Meter) {
                 self.buffer_mut(plan, index).fill(0);
@@ -90,7 +91,7 @@ impl Workspace {
     }
 
     /// Runs one window: `input` begins with its steps. What it leaves is in the buffers.
-    fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
+    pub fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
         if window.clock == 0 {
             self.clear_counters(plan);
         }
@@ -112,7 +113,7 @@ impl Workspace {
     }
 
     /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
-    fn dispatch(&mut self, plan: &Plan, step: &Step, window: Window) {
+    pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, window: Window) {
         if !plan.runs(step, window) {
             return;
         }

@@ -12,6 +12,7 @@ mod metrics;
 mod pack;
 mod record;
 mod session;
+pub mod verify;
 
 pub use machine::Device;
 pub use metrics::{Metrics, PopulationMetrics, WeightedMetrics};

@@ -10,7 +10,7 @@ use saltatory::shared::Shared;
 use crate::networks;
 
 /// Kernels that there are; each must appear in some plan.
-const KERNELS: usize = 14;
+const KERNELS: usize = 15;
 
 #[test]
 fn every_shader_is_valid_for_every_back_end() {
@@ -50,7 +50,8 @@ fn slots_agree(kernel: &Kernel, module: &naga::Module) {
         };
         assert_eq!(variable.space, AddressSpace::Storage { access }, "{name} {}", slot.name);
     }
-    assert_eq!(module.entry_points[0].workgroup_size, [64, 1, 1], "{name}");
+    let size = module.entry_points[0].workgroup_size;
+    assert!(size == [64, 1, 1] || name == "recurrent_spike" && size[0] <= 256, "{name}: {size:?}");
 }
 
 /// Names and types of the fields of a struct that host and shader share.
@@ -83,6 +84,7 @@ fn structs_have_the_same_fields() {
             Kernel::Meter(_) => fields_agree::<meter::Params>(&module),
             Kernel::Pool(_) => fields_agree::<pool::Params>(&module),
             Kernel::Readout(_) => fields_agree::<readout::Params>(&module),
+            Kernel::RecurrentSpike(_) => fields_agree::<recurrent_spike::Params>(&module),
             Kernel::Reorder(_) => fields_agree::<reorder::Params>(&module),
         }
     }

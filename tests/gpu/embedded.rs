@@ -3,12 +3,12 @@
 use pollster::block_on;
 use saltatory::network::{InputKind, InputSpec, Readout};
 use saltatory::neuron::Lif;
-use saltatory::plan::Request;
 use saltatory::run::gpu::{EmbedOptions, Embedded, Feed, Gpu, Gray, TextureInput};
+use saltatory::run::verify::networks;
 use saltatory::run::{Device, Options};
 use saltatory::{Network, Session, Tensor};
 
-use crate::{gpus, networks, parity};
+use crate::gpus;
 
 /// Resizing sums up to a hundred products in f32, the naive form in f64; values are at most 1.
 const RESIZE_TOLERANCE: f32 = 1e-5;
@@ -37,11 +37,16 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Samples of a batch, which has five.
-fn some(batch: &Tensor, samples: usize) -> Tensor {
-    let shape = [&[samples], &batch.shape()[1..]].concat();
-    let len = shape.iter().product();
-    Tensor::new(shape, batch.data()[..len].to_vec()).unwrap()
+/// Samples for a network, `[samples, (steps,) ...]`.
+fn batch(network: &Network, samples: usize, steps: Option<usize>) -> Tensor {
+    let shape: Vec<usize> = [samples].into_iter().chain(steps).chain(network.input.shape.clone()).collect();
+    let value = |x: u8| match network.input.kind {
+        InputKind::Real => f32::from(x) / 85.0 - 0.5,
+        InputKind::Counts => f32::from(x.saturating_sub(180) / 12),
+        InputKind::Bits => f32::from(u8::from(x < 77)),
+    };
+    let values = noise(shape.iter().product()).into_iter().map(value).collect();
+    Tensor::new(shape, values).unwrap()
 }
 
 #[test]
@@ -49,11 +54,10 @@ fn batches_are_those_of_a_session_to_the_bit() {
     let Some((device, queue)) = renderer() else { return };
     let gpu = Gpu::from_device(&device, &queue).unwrap();
     let mut nonzero = 0;
-    for (name, network) in networks::networks() {
+    for (name, network) in networks().unwrap() {
         for (steps, constant_input, samples) in [(6, true, 5), (6, false, 1), (70, true, 1), (70, false, 5)] {
             let what = format!("{name} T={steps} constant={constant_input} batch={samples}");
-            let request = Request { steps, constant_input, ..Default::default() };
-            let batch = some(&parity::batch(&network, &request), samples);
+            let batch = batch(&network, samples, (!constant_input).then_some(steps));
             let session = Options { steps: Some(steps), readout: Some(Readout::Sum), ..Default::default() };
             let expected = Session::new(network.clone(), session).unwrap().run(&batch).unwrap().scores;
             let feed = if constant_input { Feed::Constant } else { Feed::Series };
@@ -79,10 +83,9 @@ fn batches_are_those_of_a_session_to_the_bit() {
 fn a_trace_has_every_step_of_every_window() {
     let Some((device, queue)) = renderer() else { return };
     let gpu = Gpu::from_device(&device, &queue).unwrap();
-    let (_, network) = networks::networks().into_iter().find(|(name, _)| *name == "norse").unwrap();
+    let (_, network) = networks().unwrap().into_iter().find(|(name, _)| *name == "norse").unwrap();
     let (steps, samples, readout) = (70, 5, Some(Readout::Trace));
-    let request = Request { steps, constant_input: false, ..Default::default() };
-    let batch = parity::batch(&network, &request);
+    let batch = batch(&network, samples, Some(steps));
     let session = Options { steps: Some(steps), readout, ..Default::default() };
     let expected = Session::new(network.clone(), session).unwrap().run(&batch).unwrap().scores;
     let options = EmbedOptions { batch: samples, feed: Feed::Series, steps: Some(steps), readout };
@@ -103,9 +106,8 @@ fn streams_are_those_of_a_session_to_the_bit() {
     let Some((device, queue)) = renderer() else { return };
     let gpu = Gpu::from_device(&device, &queue).unwrap();
     let (steps, streams) = (11, 2);
-    let request = Request { steps, constant_input: false, ..Default::default() };
-    for (name, network) in networks::networks() {
-        let batch = parity::batch(&network, &request);
+    for (name, network) in networks().unwrap() {
+        let batch = batch(&network, streams, Some(steps));
         let len: usize = network.input.shape.iter().product();
         let frame = |stream: usize, t: usize| &batch.data()[(stream * steps + t) * len..][..len];
         let options = EmbedOptions { batch: streams, feed: Feed::Stream, ..Default::default() };
@@ -291,9 +293,8 @@ fn events_in_textures_become_bits_of_the_right_sample() {
 fn a_session_runs_on_a_callers_device() {
     let Some((device, queue)) = renderer() else { return };
     let gpu = Gpu::from_device(&device, &queue).unwrap();
-    let request = Request { steps: 6, ..Default::default() };
-    for (name, network) in networks::networks() {
-        let batch = parity::batch(&network, &request);
+    for (name, network) in networks().unwrap() {
+        let batch = batch(&network, 5, None);
         let run = |device| {
             let options = Options { steps: Some(6), device, ..Default::default() };
             Session::new(network.clone(), options).unwrap().run(&batch).unwrap()
@@ -306,7 +307,7 @@ fn a_session_runs_on_a_callers_device() {
 fn what_does_not_fit_is_refused_before_the_driver_sees_it() {
     let Some((device, queue)) = renderer() else { return };
     let gpu = Gpu::from_device(&device, &queue).unwrap();
-    let (_, network) = networks::networks().into_iter().find(|(name, _)| *name == "cnn").unwrap();
+    let (_, network) = networks().unwrap().into_iter().find(|(name, _)| *name == "cnn").unwrap();
     let options = EmbedOptions { batch: 2, steps: Some(3), ..Default::default() };
     let embedded = block_on(Embedded::new(&gpu, &network, &options)).unwrap();
     let mut encoder = device.create_command_encoder(&Default::default());

@@ -1,99 +1,53 @@
 //! The GPU machine gives what the plain twins give, to the bit.
 
-use saltatory::network::InputKind;
-use saltatory::plan::Request;
-use saltatory::run::{Device, Options, Output};
-use saltatory::{Network, Session, Tensor};
+use saltatory::Tensor;
+use saltatory::run::verify::{self, difference};
+use saltatory::run::{Device, Options};
 
-use crate::{gpus, networks};
-
-const SAMPLES: usize = 5;
-
-/// A number in [0, 1) from a seed.
-fn noise(i: usize) -> f32 {
-    let x = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    ((x ^ (x >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) as f32 / (1u64 << 24) as f32
-}
-
-/// A batch for a network, `[samples, (steps,) ...]`.
-pub fn batch(network: &Network, request: &Request) -> Tensor {
-    let mut shape = vec![SAMPLES];
-    if !request.constant_input {
-        shape.push(request.steps);
-    }
-    shape.extend(&network.input.shape);
-    let count = shape.iter().product();
-    let value = |i: usize| match network.input.kind {
-        InputKind::Real => noise(i) * 3.0 - 0.5,
-        InputKind::Counts => (noise(i) * noise(i + 999) * 6.0).floor(),
-        InputKind::Bits => f32::from(noise(i) < 0.3),
-    };
-    Tensor::new(shape, (0..count).map(value).collect()).unwrap()
-}
-
-fn session(network: &Network, request: &Request, device: Device) -> Session {
-    let options = Options {
-        device,
-        steps: Some(request.steps),
-        readout: Some(request.readout),
-        record: request.record,
-        slice: request.slice,
-        ..Default::default()
-    };
-    Session::new(network.clone(), options).unwrap()
-}
-
-fn same(what: &str, cpu: &Output, gpu: &Output) -> u64 {
-    for (p, q) in cpu.recordings.iter().flatten().zip(gpu.recordings.iter().flatten()) {
-        for (field, a, b) in [("h", &p.h, &q.h), ("v", &p.v, &q.v), ("i", &p.i, &q.i)] {
-            let differs = (0..a.len()).find(|&i| a[i].to_bits() != b[i].to_bits());
-            assert_eq!(differs, None, "{what} {} {field}: {:?}", p.layer, differs.map(|i| (a[i], b[i])));
-        }
-        assert_eq!(p, q, "{what} {}", p.layer);
-    }
-    let bits = |o: &Output| o.scores.data().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(cpu), bits(gpu), "{what}: {:?} {:?}", cpu.scores, gpu.scores);
-    assert_eq!(cpu.metrics, gpu.metrics, "{what}");
-    assert_eq!(cpu.recordings.len(), gpu.recordings.len());
-    gpu.metrics.populations.iter().map(|p| p.spikes).sum()
-}
+use crate::gpus;
 
 #[test]
 fn batches_are_the_same_to_the_bit() {
     let Some(device) = gpus::device() else { return };
-    let mut spikes = 0;
-    for (name, network) in networks::networks() {
-        for request in networks::requests().iter().filter(|r| !r.streaming) {
-            let what = format!("{name} {request:?}");
-            let samples = batch(&network, request);
-            let cpu = session(&network, request, Device::Cpu).run(&samples).unwrap();
-            let mut session = session(&network, request, device.clone());
-            let gpu = session.run(&samples).unwrap();
-            spikes += same(&what, &cpu, &gpu);
-            // Memory that holds NaN, and bits everywhere.
-            session.poison(0xffff_ffff);
-            same(&what, &cpu, &session.run(&samples).unwrap());
-        }
+    let verdicts = verify::verify(&device, |_| {}).unwrap();
+    let failed: Vec<_> = verdicts.iter().filter_map(|v| v.difference.as_ref().map(|d| (&v.name, d))).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(verdicts.iter().all(|v| v.spikes > 20), "{verdicts:?}");
+}
+
+#[test]
+fn nothing_is_read_before_it_is_written() {
+    let Some(device) = gpus::device() else { return };
+    for case in verify::cases().unwrap() {
+        let expected = case.run(&Device::Cpu).unwrap();
+        let mut session = case.session(&device).unwrap();
+        session.run(&case.input).unwrap();
+        // NaN as a real, all bits as spikes.
+        session.poison(0xffff_ffff);
+        assert_eq!(difference(&expected, &session.run(&case.input).unwrap()), None, "{}", case.name);
     }
-    assert!(spikes > 1000, "{spikes}");
 }
 
 #[test]
 fn streams_are_the_same_to_the_bit() {
     let Some(device) = gpus::device() else { return };
-    let request = Request { steps: 9, constant_input: false, ..Default::default() };
-    for (name, network) in networks::networks() {
-        let samples = batch(&network, &request);
-        let frame = |t: usize| {
-            let len = network.input.shape.iter().product::<usize>();
-            Tensor::new(network.input.shape.clone(), samples.data()[t * len..(t + 1) * len].to_vec()).unwrap()
+    for case in verify::cases().unwrap().iter().filter(|c| c.name.ends_with("series")) {
+        let shape = case.network.input.shape.clone();
+        let frames: Vec<Tensor> = case
+            .input
+            .data()
+            .chunks(shape.iter().product())
+            .map(|frame| Tensor::new(shape.clone(), frame.to_vec()).unwrap())
+            .collect();
+        let stream = |device: &Device| {
+            let options = Options { record: true, ..case.options.clone() };
+            verify::Case { options, ..case.clone() }.session(device).unwrap()
         };
-        let (mut cpu, mut gpu) =
-            (session(&network, &request, Device::Cpu), session(&network, &request, device.clone()));
+        let (mut cpu, mut gpu) = (stream(&Device::Cpu), stream(&device));
         for round in 0..2 {
-            for t in 0..request.steps {
-                let (a, b) = (cpu.step(&frame(t)).unwrap(), gpu.step(&frame(t)).unwrap());
-                same(&format!("{name} round {round} step {t}"), &a, &b);
+            for (t, frame) in frames.iter().take(9).enumerate() {
+                let (expected, got) = (cpu.step(frame).unwrap(), gpu.step(frame).unwrap());
+                assert_eq!(difference(&expected, &got), None, "{} round {round} step {t}", case.name);
             }
             cpu.reset();
             gpu.reset();

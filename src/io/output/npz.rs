@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::io::output::npy::Rows;
 use crate::io::output::{AtomicFile, NpyType, Row};
 
-/// An `.npz` file, not compressed, whose arrays grow side by side; it appears with [`NpzWriter::commit`].
+/// An `.npz` file whose arrays grow side by side; it appears with [`NpzWriter::commit`]. It is not compressed, unless
+/// [`NpzWriter::deflated`].
 ///
 /// Until then each array is a file of its own, hidden beside the target.
 ///
@@ -30,6 +31,7 @@ pub struct NpzWriter {
     path: PathBuf,
     archive: AtomicFile,
     arrays: Vec<(String, Rows)>,
+    method: CompressionMethod,
 }
 
 impl NpzWriter {
@@ -39,7 +41,12 @@ impl NpzWriter {
     /// [`Error::Io`] where the file cannot be created.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
-        Ok(Self { archive: AtomicFile::create(&path)?, path, arrays: Vec::new() })
+        Ok(Self { archive: AtomicFile::create(&path)?, path, arrays: Vec::new(), method: CompressionMethod::Stored })
+    }
+
+    /// Makes the file small: for sparse arrays to be kept, at the price of time.
+    pub fn deflated(self) -> Self {
+        Self { method: CompressionMethod::Deflated, ..self }
     }
 
     /// Adds an array of rows of `row_shape` each (`&[]`: of single numbers) and returns its number for
@@ -73,20 +80,19 @@ impl NpzWriter {
     /// # Errors
     /// [`Error::Io`]; the file that was there before is then untouched.
     pub fn commit(self) -> Result<()> {
-        let Self { path, mut archive, arrays } = self;
-        pack(&mut archive, arrays).map_err(|e| Error::io(&path, e))?;
+        let Self { path, mut archive, arrays, method } = self;
+        pack(&mut archive, arrays, method).map_err(|e| Error::io(&path, e))?;
         archive.commit()
     }
 }
 
-fn pack(archive: &mut AtomicFile, arrays: Vec<(String, Rows)>) -> io::Result<()> {
+fn pack(archive: &mut AtomicFile, arrays: Vec<(String, Rows)>, method: CompressionMethod) -> io::Result<()> {
     let mut zip = ZipWriter::new(archive);
     for (name, mut rows) in arrays {
         let header = rows.header();
         let length = rows.bytes().saturating_add(header.len() as u64);
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(length >= u64::from(u32::MAX));
+        let large = length >= u64::from(u32::MAX);
+        let options = SimpleFileOptions::default().compression_method(method).large_file(large);
         zip.start_file(format!("{name}.npy"), options)?;
         zip.write_all(&header)?;
         io::copy(rows.file.rewound()?, &mut zip)?;

@@ -7,6 +7,7 @@
 
 mod neuron;
 mod output;
+mod recurrent;
 mod shape;
 mod weighted;
 
@@ -92,6 +93,9 @@ impl<'a> Lowering<'a> {
 
     /// Lowers the layers of a cycle: step by step, with what they keep pushed at the end of each step.
     pub fn cycle(&mut self, nodes: &[usize]) -> Result<()> {
+        if let Some(found) = self.find_recurrent(nodes) {
+            return self.recurrent(&found);
+        }
         self.cycle = Some(Vec::new());
         for &node in nodes {
             self.node(node)?;

@@ -2,7 +2,7 @@
 
 use super::{Lowering, Value, canonical};
 use crate::error::{Error, Result};
-use crate::kernel::{self, Kernel, Population};
+use crate::kernel::{self, Edge, Kernel, Population};
 use crate::layer::{Layer, PoolKind};
 use crate::neuron::Neuron;
 use crate::neuron::affine::{Coefficients, Core, flag};
@@ -13,11 +13,9 @@ impl Lowering<'_> {
     pub(super) fn neuron(&mut self, node: usize, neuron: &Neuron) -> Result<()> {
         let graph = self.graph;
         let source = graph.nodes[node].inputs[0];
-        let rules = self.network.rules_of(&neuron.rules);
-        let core = neuron.affine().bind(&rules, self.network.dt, &graph.nodes[node].shape);
-        let core = core.map_err(|e| Error::layer(&graph.nodes[node].name, e.to_string()))?;
-        if !self.fused[source] {
-            let value = self.value(source)?;
+        let core = self.core(node, neuron)?;
+        // A pool computed with the population before it has a value too; a weighted layer computed here has none yet.
+        if let Some(value) = self.values[source] {
             let (population, pool, output, slots) = self.population(node, &core, value.size, value.edge.channels);
             let kernel = Kernel::Membrane(kernel::membrane::Params {
                 input: value.edge,
@@ -54,65 +52,87 @@ impl Lowering<'_> {
         Ok(())
     }
 
+    /// The coefficients of a population.
+    pub(super) fn core(&self, node: usize, neuron: &Neuron) -> Result<Core> {
+        let simple = &self.graph.nodes[node];
+        let core = neuron.affine().bind(&self.network.rules_of(&neuron.rules), self.network.dt, &simple.shape);
+        core.map_err(|e| Error::layer(&simple.name, e.to_string()))
+    }
+
     /// The population of a layer: parameters, pooling window, output, and its slots from the coefficients on.
-    fn population(
+    pub(super) fn population(
         &mut self,
         node: usize,
         core: &Core,
         size: [u32; 2],
         channels: u32,
     ) -> (Population, [u32; 2], Value, Vec<Slot>) {
-        let graph = self.graph;
-        let name = &graph.nodes[node].name;
         let (pool_node, pool) = self.fused_pool(node, size);
-        let edge = self.edge(node, size, channels);
-        let neurons = (edge.cells * edge.channels) as usize;
-        let (grain, rows) = laid_out(core, &graph.nodes[node].shape, edge.cells as usize, channels as usize);
-        let rows: Vec<u32> = bytemuck::cast_slice::<Coefficients, u32>(&rows).to_vec();
-        let coefficients = self.constant(format!("{name}.c"), rows);
-        let keeps_state = self.request.keeps_state() || self.cycle.is_some();
-        let population = Population {
-            flags: core.flags,
-            grain,
-            keeps_state: u32::from(keeps_state),
-            records: u32::from(self.request.record),
-            output: edge,
-        };
-        let state = if keeps_state {
-            Slot::Buffer(self.buffer(format!("{name}.state"), Holds::State(neurons), true))
-        } else {
-            Slot::Empty
-        };
-        let fires = core.flags & flag::FIRES != 0;
-        let tally = self.buffer(format!("{name}.n"), Holds::Tally, true);
-        let record = self.request.record;
-        let spikes = (record && fires).then(|| self.buffer(format!("{name}.spikes"), Holds::Edge(edge), true));
-        let traces = record.then(|| self.buffer(format!("{name}.traces"), Holds::Traces(neurons), true));
+        let (population, constant, state, traces) = self.neurons(node, core, self.edge(node, size, channels));
         let output = self.output(node, [size[0] / pool[0], size[1] / pool[1]], channels);
         if let Some(pool_node) = pool_node {
             self.values[pool_node] = Some(output);
             self.fused[pool_node] = true;
         }
+        let fires = core.flags & flag::FIRES != 0;
+        let name = format!("{}.spikes", self.graph.nodes[node].name);
+        let record = self.request.record && fires;
+        let spikes = record.then(|| self.buffer(name, Holds::Edge(population.output), true));
+        let tally = self.tally(node, core, population.output, spikes, traces);
+        let optional = |slot: Option<usize>| slot.map_or(Slot::Empty, Slot::Buffer);
+        let (output_slot, tally) = (Slot::Buffer(output.buffer), Slot::Buffer(tally));
+        let slots = vec![constant, state, output_slot, tally, optional(spikes), optional(traces)];
+        (population, pool, output, slots)
+    }
+
+    /// The neurons of a layer that put out `edge`: parameters, slots of coefficients and state, buffer of potentials.
+    pub(super) fn neurons(&mut self, node: usize, core: &Core, edge: Edge) -> (Population, Slot, Slot, Option<usize>) {
+        let graph = self.graph;
+        let name = &graph.nodes[node].name;
+        let (cells, channels) = (edge.cells as usize, edge.channels as usize);
+        let (grain, rows) = laid_out(core, &graph.nodes[node].shape, cells, channels);
+        let rows: Vec<u32> = bytemuck::cast_slice::<Coefficients, u32>(&rows).to_vec();
+        let coefficients = self.constant(format!("{name}.c"), rows);
+        let keeps_state = self.request.keeps_state() || self.cycle.is_some();
+        let records = self.request.record;
+        let population = Population {
+            flags: core.flags,
+            grain,
+            keeps_state: u32::from(keeps_state),
+            records: u32::from(records),
+            output: edge,
+        };
+        let state = if keeps_state {
+            Slot::Buffer(self.buffer(format!("{name}.state"), Holds::State(cells * channels), true))
+        } else {
+            Slot::Empty
+        };
+        let traces = records.then(|| self.buffer(format!("{name}.traces"), Holds::Traces(cells * channels), true));
+        (population, coefficients, state, traces)
+    }
+
+    /// The buffer of a population's counters; the population is known to the plan from now on.
+    pub(super) fn tally(
+        &mut self,
+        node: usize,
+        core: &Core,
+        layout: Edge,
+        spikes: Option<usize>,
+        traces: Option<usize>,
+    ) -> usize {
+        let simple = &self.graph.nodes[node];
+        let tally = self.buffer(format!("{}.n", simple.name), Holds::Tally, true);
         self.plan.populations.push(PopulationInfo {
-            layer: name.clone(),
-            shape: graph.nodes[node].shape.clone(),
-            layout: edge,
+            layer: simple.name.clone(),
+            shape: simple.shape.clone(),
+            layout,
             tally,
             spikes,
             traces,
-            fires,
+            fires: core.flags & flag::FIRES != 0,
             has_current: core.flags & flag::CURRENT != 0,
         });
-        let optional = |slot: Option<usize>| slot.map_or(Slot::Empty, Slot::Buffer);
-        let slots = vec![
-            coefficients,
-            state,
-            Slot::Buffer(output.buffer),
-            Slot::Buffer(tally),
-            optional(spikes),
-            optional(traces),
-        ];
-        (population, pool, output, slots)
+        tally
     }
 
     /// The max pool that is computed with a population of single spikes, and its window; else 1 by 1.

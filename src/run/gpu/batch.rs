@@ -143,7 +143,7 @@ async fn submit_window(prepared: &Prepared, window: Window, samples: &[&[f32]]) 
             begin = end;
         }
         prepared.record(&mut encoder, &schedule.dispatches[begin..]);
-        let part = readback::copy(prepared, window, &mut encoder);
+        let part = readback::results(prepared, window, &mut encoder);
         let submission = gpu.queue().submit([encoder.finish()]);
         part.map(|part| part.submitted(submission))
     })

@@ -184,11 +184,7 @@ impl Gpu {
         if let Some(error) = futures.0.await {
             return Err(Error::OutOfMemory { device: self.info().name.clone(), message: format!("{what}: {error}") });
         }
-        for error in [futures.1.await, futures.2.await] {
-            if let Some(error) = error {
-                return Err(self.error(format!("{what}: {error}")));
-            }
-        }
-        Ok(result)
+        let (validation, internal) = (futures.1.await, futures.2.await);
+        validation.or(internal).map_or(Ok(result), |error| Err(self.error(format!("{what}: {error}"))))
     }
 }

@@ -34,6 +34,25 @@ pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Res
         (staging, submission)
     });
     let (staging, submission) = copied.await?;
+    let words = words(gpu, &staging, Some(submission)).await?;
+    let mut rest = words.as_slice();
+    let parts = sources.iter().map(|(_, words)| {
+        let (own, others) = rest.split_at(*words);
+        rest = others;
+        own.to_vec()
+    });
+    Ok(parts.collect())
+}
+
+/// The words of a buffer that can be mapped, once a submission is done; `None`: all there have been.
+///
+/// # Errors
+/// A device that is lost.
+pub(super) async fn words(
+    gpu: &Gpu,
+    staging: &wgpu::Buffer,
+    submission: Option<wgpu::SubmissionIndex>,
+) -> Result<Vec<u32>> {
     let state: Arc<Mutex<Outcome>> = Arc::default();
     let done = state.clone();
     staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
@@ -43,7 +62,7 @@ pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Res
         }
     });
     // On the web this does nothing, and the event loop calls back.
-    let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: None };
     gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;
     let outcome = poll_fn(|context| match state.lock() {
         Ok(mut state) => match state.0.take() {
@@ -57,14 +76,8 @@ pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Res
     });
     outcome.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
     let view = staging.slice(..).get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&view);
+    let words = bytemuck::pod_collect_to_vec(&view);
     drop(view);
     staging.unmap();
-    let mut rest = words.as_slice();
-    let parts = sources.iter().map(|(_, words)| {
-        let (own, others) = rest.split_at(*words);
-        rest = others;
-        own.to_vec()
-    });
-    Ok(parts.collect())
+    Ok(words)
 }

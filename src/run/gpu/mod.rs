@@ -12,6 +12,7 @@
 //! | `embedded` | [`Embedded`]: a network in a caller's encoder, from values to scores |
 //! | `input_buffer`, `input_texture`, `tick` | kernels that no plan has: what an embedded network takes in, its clock |
 //! | `mapped` | what buffers hold, on the host |
+//! | `compare` | both machines side by side, step by step |
 //! | `trusted` | the one place that is not checked by the compiler |
 //!
 //! # Inside a renderer
@@ -44,6 +45,7 @@
 
 mod adapters;
 mod batch;
+mod compare;
 mod context;
 mod embedded;
 mod input_buffer;
@@ -61,6 +63,7 @@ mod valid;
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapters::adapters;
 pub use adapters::{AdapterInfo, Choice, adapters_async};
+pub use compare::{Difference, Word, compare};
 pub use context::{Gpu, required};
 pub use embedded::{EmbedOptions, Embedded, Feed};
 pub use input_texture::{Gray, TextureInput};

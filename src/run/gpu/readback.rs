@@ -1,10 +1,7 @@
 //! Results back from the device: copied to memory that the host can map, and taken apart sample by sample.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
-
 use super::context::Gpu;
+use super::mapped;
 use super::prepared::Prepared;
 use crate::error::Result;
 use crate::kernel::Window;
@@ -31,13 +28,19 @@ impl Part {
 }
 
 /// Records copies of what is to be read after a window; `None` where there is nothing.
-pub(super) fn copy(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
+pub(super) fn results(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
     let plan = &prepared.plan;
+    let last = plan.request.streaming || window.clock + window.steps as u64 == plan.request.steps as u64;
+    let part = copy(prepared, window, &wanted(plan, last), encoder)?;
+    Some(Part { last, ..part })
+}
+
+/// Records copies of buffers of the plan; `None` where there are none.
+fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
     let mut places = Vec::new();
     let mut end = 0;
-    let last = plan.request.streaming || window.clock + window.steps as u64 == plan.request.steps as u64;
-    for buffer in wanted(plan, last) {
-        let bytes = 4 * plan.buffers[buffer].holds.words(window.steps, window.batch);
+    for &buffer in wanted {
+        let bytes = 4 * prepared.plan.buffers[buffer].holds.words(window.steps, window.batch);
         places.push((buffer, end..end + bytes));
         end += bytes;
     }
@@ -54,7 +57,7 @@ pub(super) fn copy(prepared: &Prepared, window: Window, encoder: &mut wgpu::Comm
         let from = prepared.buffer(*buffer);
         encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
     }
-    Some(Part { window, staging, places, last, submission: None })
+    Some(Part { window, staging, places, last: false, submission: None })
 }
 
 /// The buffers to be read after a window, or after the last one.
@@ -102,34 +105,17 @@ pub(super) async fn collect(
     Ok(())
 }
 
+/// The words of one sample in a buffer of the plan, once everything submitted so far is done.
+pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>> {
+    let (gpu, plan) = (&prepared.gpu, &prepared.plan);
+    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), clock: 0 };
+    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+    let part = copy(prepared, window, &[buffer], &mut encoder).ok_or_else(|| gpu.error("there is nothing to read"))?;
+    let submission = gpu.queue().submit([encoder.finish()]);
+    read(gpu, &part.submitted(submission)).await
+}
+
 /// The words of a part, once they are there.
 async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
-    let slice = part.staging.slice(..);
-    let state: Arc<Mutex<(Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>)>> = Arc::default();
-    let done = state.clone();
-    slice.map_async(wgpu::MapMode::Read, move |result| {
-        if let Ok(mut state) = done.lock() {
-            state.0 = Some(result);
-            state.1.take().into_iter().for_each(Waker::wake);
-        }
-    });
-    // On the web this does nothing, and the event loop calls back.
-    let wait = wgpu::PollType::Wait { submission_index: part.submission.clone(), timeout: None };
-    gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;
-    let mapped = poll_fn(|context| match state.lock() {
-        Ok(mut state) => match state.0.take() {
-            Some(result) => Poll::Ready(result.map_err(|e| e.to_string())),
-            None => {
-                state.1 = Some(context.waker().clone());
-                Poll::Pending
-            }
-        },
-        Err(_) => Poll::Ready(Err("the callback failed".into())),
-    });
-    mapped.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let view = slice.get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let words = bytemuck::pod_collect_to_vec(&view);
-    drop(view);
-    part.staging.unmap();
-    Ok(words)
+    mapped::words(gpu, &part.staging, part.submission.clone()).await
 }

@@ -57,6 +57,13 @@ impl Schedule {
         schedule
     }
 
+    /// The dispatches of one plan step.
+    pub fn of_step(plan: &Plan, step: &Step, number: usize, window: Window) -> Schedule {
+        let mut schedule = Schedule::default();
+        schedule.step(plan, step, number, window);
+        schedule
+    }
+
     fn step(&mut self, plan: &Plan, step: &Step, number: usize, window: Window) {
         if !plan.runs(step, window) {
             return;

@@ -1,0 +1,109 @@
+//! Small networks in which every kernel appears, in all its forms.
+
+use super::noise;
+use crate::error::Result;
+use crate::layer::{Conv, Layer, Linear, Pool, PoolKind};
+use crate::network::{Builder, InputKind, InputSpec, Network};
+use crate::neuron::rules::{Form, Reset, RuleChanges, SpikesPerStep};
+use crate::neuron::{CubaLif, Dialect, If, Li, Lif, Neuron};
+use crate::tensor::Tensor;
+
+/// Small networks by name, with weights.
+///
+/// # Errors
+/// None, but for a fault in a network itself.
+pub fn networks() -> Result<Vec<(&'static str, Network)>> {
+    let dense = |dialect, kind| input(&[12], kind).dialect(dialect).linear(20);
+    let norse = dense(Dialect::Norse, InputKind::Real).spiking(CubaLif::default()).linear(3);
+    let sinabs = dense(Dialect::Sinabs, InputKind::Bits).spiking(lif()).linear(3).spiking(lif());
+    let snntorch = dense(Dialect::SnnTorch, InputKind::Bits).spiking(lif()).recurrent(false).linear(3);
+    let builders = [
+        ("images", images()),
+        ("counted events", counted_events()),
+        ("residual", residual()),
+        ("delays and recurrence", sequence()),
+        ("reshaped", reshaped()),
+        ("wide", wide()),
+        ("norse", norse),
+        ("sinabs", sinabs),
+        ("snntorch", snntorch),
+    ];
+    let build = |(name, builder): (&'static str, Builder)| {
+        let mut network = builder.build()?;
+        network.init(7)?;
+        network.nodes.iter_mut().for_each(|node| liven(&mut node.layer));
+        Ok((name, network))
+    };
+    builders.into_iter().map(build).collect()
+}
+
+/// Weights under which about a third of the neurons fire when a third of the inputs do: silence would prove nothing.
+fn liven(layer: &mut Layer) {
+    let (Layer::Conv(Conv { weight: Some(weight), .. }) | Layer::Linear(Linear { weight: Some(weight), .. })) = layer
+    else {
+        return;
+    };
+    let terms = (weight.len() / weight.shape()[0]) as f32;
+    for (i, w) in weight.data_mut().iter_mut().enumerate() {
+        *w = 4.0 * (noise(i) - 0.5) / terms.sqrt() + 3.0 / terms;
+    }
+}
+
+fn input(shape: &[usize], kind: InputKind) -> Builder {
+    Network::new(shape).input(InputSpec { kind, ..Default::default() })
+}
+
+fn lif() -> Lif {
+    Lif::tau(2.0)
+}
+
+fn lif_with(changes: RuleChanges) -> Neuron {
+    Neuron::from(lif()).with(changes)
+}
+
+/// Real input convolved once; channels that do not fill their words; pools inside; a read-out from counts.
+fn images() -> Builder {
+    let first = input(&[1, 12, 12], InputKind::Real).conv2d(40, 3).padding(1).batch_norm().spiking(lif()).max_pool(2);
+    let second = first.conv2d(24, 3).padding(1).batch_norm().spiking(lif()).max_pool(3);
+    second.flatten().linear(70).spiking(lif()).linear(10)
+}
+
+/// Bit planes in, several spikes per step, sums of them, an average, an output that is a potential.
+fn counted_events() -> Builder {
+    let many = RuleChanges { spikes: Some(SpikesPerStep::Many), reset: Some(Reset::Subtract), ..Default::default() };
+    let floored = RuleChanges { form: Some(Form::Factor), v_min: Some(-1.0), ..Default::default() };
+    let counts =
+        input(&[2, 9, 9], InputKind::Counts).conv2d(10, 3).stride(2).spiking(Neuron::from(If::default()).with(many));
+    let means = counts.sum_pool(2).conv2d(6, 2).no_bias().spiking(lif_with(floored)).avg_pool(1);
+    means.flatten().linear(5).spiking(Li::default())
+}
+
+/// Groups whose channels straddle words, dilation, currents, a late reset, a branch.
+fn residual() -> Builder {
+    let late = RuleChanges { reset_delay: Some(1), ..Default::default() };
+    let stem = input(&[6, 7, 5], InputKind::Bits).conv2d(12, 3).groups(3).dilation(2).padding(2);
+    let stem = stem.spiking(CubaLif::default()).name("stem");
+    let sum = stem.conv2d(12, 1).spiking(lif_with(late)).add("stem").name("sew");
+    sum.conv2d(8, 3).spiking(lif()).avg_pool(3).flatten().linear(4).spiking(lif())
+}
+
+/// One axis; delays for all and by element; a recurrent layer; currents at the output.
+fn sequence() -> Builder {
+    let pairs = Pool { kind: PoolKind::Max, kernel: vec![2], stride: vec![2], padding: vec![0] };
+    let spikes = input(&[3, 20], InputKind::Bits).conv1d(9, 5).spiking(lif()).layer(Layer::Pool(pairs));
+    let late = spikes.delay(3).layer(Layer::Delay((0..72).map(|i| i % 5).collect()));
+    let recurrent = late.scale(Tensor::vector(vec![0.5; 9])).flatten().linear(33).spiking(lif()).recurrent(true);
+    recurrent.linear(4).spiking(CubaLif::default())
+}
+
+/// A shape that does not lie in memory as it came.
+fn reshaped() -> Builder {
+    let merged = input(&[4, 3, 5], InputKind::Bits).layer(Layer::Flatten { start: 0, end: Some(1) });
+    merged.conv1d(5, 2).spiking(lif()).flatten().linear(3)
+}
+
+/// More channels than a workgroup takes, more terms than one block of the canonical sum.
+fn wide() -> Builder {
+    let deep = input(&[70, 4, 4], InputKind::Bits).conv2d(130, 3).padding(1).spiking(lif()).max_pool(2);
+    deep.conv2d(5, 2).spiking(lif()).flatten().linear(9)
+}

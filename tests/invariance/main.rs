@@ -1,0 +1,236 @@
+//! What a network gives does not depend on how it is computed: packed or naive, batch or stream, one thread or many.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod oracle;
+mod random;
+
+use std::cell::Cell;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use random::{Recipe, recipe};
+use saltatory::kernel::Window;
+use saltatory::layer::Layer;
+use saltatory::network::{Network, Readout, compile};
+use saltatory::plan::Request;
+use saltatory::run::cpu::Workspace;
+use saltatory::run::{Options, Output};
+use saltatory::{Session, Tensor};
+
+/// Of a sum against the mean of a trace: both add the same terms, in another order.
+const MEAN_TOLERANCE: f32 = 1e-4;
+
+/// Runs a property on random networks; `SALTATORY_CASES=50` runs fifty times as many.
+fn on_random_networks(cases: u32, property: impl Fn(&Recipe, &Network) -> Result<(), TestCaseError>) {
+    let more = std::env::var("SALTATORY_CASES").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
+    let config = Config { cases: cases * more, failure_persistence: None, ..Default::default() };
+    TestRunner::new(config)
+        .run(&recipe(), |recipe| property(&recipe, &recipe.network()))
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn batch(recipe: &Recipe, network: &Network, samples: u32, constant: bool) -> Tensor {
+    let data: Vec<f32> = (0..samples).flat_map(|n| recipe.sample(network, n, constant)).collect();
+    let frames = if constant { vec![] } else { vec![recipe.steps] };
+    Tensor::new([vec![samples as usize], frames, network.input.shape.clone()].concat(), data).unwrap()
+}
+
+fn run(network: &Network, batch: &Tensor, options: Options) -> Output {
+    Session::new(network.clone(), options).unwrap().run(batch).unwrap()
+}
+
+fn recording(recipe: &Recipe) -> Options {
+    Options { steps: Some(recipe.steps), readout: Some(Readout::Trace), record: true, ..Default::default() }
+}
+
+/// The bits, so that -0 and NaN count; no result has either, but for zeros that differ in sign.
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| (x + 0.0).to_bits()).collect()
+}
+
+#[test]
+fn plans_compute_what_the_equations_say() {
+    let (spikes, populations, operations) = (Cell::new(0u64), Cell::new(0), Cell::new(0u64));
+    on_random_networks(600, |recipe, network| {
+        let constant = recipe.steps % 2 == 0;
+        let input = batch(recipe, network, 1, constant);
+        let frame: usize = network.input.shape.iter().product();
+        let frames: Vec<&[f32]> =
+            (0..recipe.steps).map(|t| &input.data()[if constant { 0 } else { t * frame }..][..frame]).collect();
+        let expected = oracle::run(network, &frames);
+        let output = run(network, &input, recording(recipe));
+        for r in &output.recordings[0] {
+            let seen = &expected.populations[&r.layer];
+            prop_assert_eq!(&r.spikes, &seen.spikes, "spikes of {}", &r.layer);
+            prop_assert_eq!(bits(&r.h), bits(&seen.h), "h of {}", &r.layer);
+            prop_assert_eq!(bits(&r.v), bits(&seen.v), "v of {}", &r.layer);
+            spikes.set(spikes.get() + r.spikes.iter().map(|&s| u64::from(s)).sum::<u64>());
+            populations.set(populations.get() + 1);
+        }
+        prop_assert_eq!(output.recordings[0].len(), expected.populations.len());
+        prop_assert_eq!(bits(output.scores.data()), bits(&expected.trace), "trace");
+        // A mean is computed another way: from spike counts, where the last layer is linear.
+        let options = Options { record: false, readout: Some(Readout::Mean), ..recording(recipe) };
+        let mean = run(network, &input, options);
+        let row = expected.trace.len() / recipe.steps;
+        for (o, got) in mean.scores.data().iter().enumerate() {
+            let steps = expected.trace.iter().skip(o).step_by(row);
+            let largest = steps.clone().fold(1.0f32, |m, x| m.max(x.abs()));
+            let expected = steps.sum::<f32>() / recipe.steps as f32;
+            prop_assert!((got - expected).abs() <= MEAN_TOLERANCE * largest, "mean {got}, expected {expected}");
+        }
+        for metrics in [&output.metrics, &mean.metrics] {
+            prop_assert_eq!(metrics.weighted.len(), expected.operations.len());
+            for w in &metrics.weighted {
+                let (effective, dense, unit) = expected.operations[&w.layer];
+                let got = (w.accumulates, w.multiply_accumulates, w.dense);
+                let split = if unit { (effective, 0) } else { (0, effective) };
+                prop_assert_eq!(got, (split.0, split.1, dense), "operations of {}", &w.layer);
+                operations.set(operations.get() + effective);
+            }
+        }
+        Ok(())
+    });
+    println!("{} populations, {} spikes, {} operations", populations.get(), spikes.get(), operations.get());
+    assert!(populations.get() > 300 && spikes.get() > 20_000 && operations.get() > 100_000);
+}
+
+#[test]
+fn batch_and_threads_change_nothing() {
+    let spikes = Cell::new(0);
+    on_random_networks(40, |recipe, network| {
+        let constant = recipe.steps % 2 == 0;
+        let input = batch(recipe, network, 64, constant);
+        let row = input.len() / 64;
+        let mut whole = None;
+        for (size, threads) in [(64, 1), (64, 2), (64, 5), (7, 2), (1, 1)] {
+            let options = Options { steps: Some(recipe.steps), threads: Some(threads), ..Default::default() };
+            let mut session = Session::new(network.clone(), options).unwrap();
+            let mut scores = Vec::new();
+            let mut metrics = saltatory::run::Metrics::default();
+            for part in input.data().chunks(size * row) {
+                let mut shape = input.shape().to_vec();
+                shape[0] = part.len() / row;
+                let output = session.run(&Tensor::new(shape, part.to_vec()).unwrap()).unwrap();
+                scores.extend(output.scores.into_data());
+                metrics.add(&output.metrics);
+            }
+            let got = (scores.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), metrics);
+            let whole = whole.get_or_insert_with(|| got.clone());
+            prop_assert!(*whole == got, "batch {size}, {threads} threads");
+            spikes.set(spikes.get() + got.1.populations.iter().map(|p| p.spikes).sum::<u64>());
+        }
+        Ok(())
+    });
+    assert!(spikes.get() > 20_000, "{}", spikes.get());
+}
+
+#[test]
+fn a_stream_gives_what_a_batch_gives() {
+    let spikes = Cell::new(0);
+    on_random_networks(200, |recipe, network| {
+        let input = batch(recipe, network, 1, false);
+        let whole = run(network, &input, recording(recipe));
+        let mut session = Session::new(network.clone(), Options { steps: None, ..recording(recipe) }).unwrap();
+        let frame: usize = network.input.shape.iter().product();
+        // Twice: a reset forgets everything.
+        for _ in 0..2 {
+            session.reset();
+            for (t, values) in input.data().chunks(frame).enumerate() {
+                let step = session.step(&Tensor::new(network.input.shape.clone(), values.to_vec()).unwrap()).unwrap();
+                let row = step.scores.len();
+                prop_assert_eq!(bits(step.scores.data()), bits(&whole.scores.data()[t * row..][..row]), "step {}", t);
+                for (one, all) in step.recordings[0].iter().zip(&whole.recordings[0]) {
+                    prop_assert_eq!(&one.layer, &all.layer);
+                    let n = one.h.len();
+                    prop_assert_eq!(bits(&one.h), bits(&all.h[t * n..][..n]), "h of {}", &one.layer);
+                    prop_assert_eq!(bits(&one.v), bits(&all.v[t * n..][..n]), "v of {}", &one.layer);
+                    let n = one.spikes.len();
+                    prop_assert_eq!(&one.spikes[..], &all.spikes[t * n..][..n], "spikes of {}", &one.layer);
+                    spikes.set(spikes.get() + one.spikes.iter().map(|&s| u64::from(s)).sum::<u64>());
+                }
+            }
+        }
+        Ok(())
+    });
+    assert!(spikes.get() > 10_000, "{}", spikes.get());
+}
+
+#[test]
+fn memory_is_written_before_it_is_read() {
+    let active = Cell::new(0);
+    on_random_networks(200, |recipe, network| {
+        for streaming in [false, true] {
+            let steps = if streaming { 1 } else { recipe.steps };
+            let readout = if recipe.steps % 3 == 0 { Readout::Trace } else { Readout::Mean };
+            let constant_input = !streaming && recipe.steps % 2 == 0;
+            let request = Request { steps, streaming, readout, constant_input, record: true, ..Default::default() };
+            let plan = compile(network, &request).unwrap();
+            let input = recipe.sample(network, 0, constant_input);
+            let frame: usize = network.input.shape.iter().product();
+            let windows: Vec<&[f32]> = if streaming { input.chunks(frame).collect() } else { vec![&input] };
+            // A NaN, a large count and all bits.
+            let mut results = Vec::new();
+            for word in [0, 0x7fc0_dead, u32::MAX] {
+                let mut workspace = Workspace::new(&plan);
+                workspace.poison(word);
+                let mut seen = Vec::new();
+                for (clock, input) in windows.iter().enumerate() {
+                    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), clock: clock as u64 };
+                    workspace.window(&plan, window, input);
+                    let observed = plan.populations.iter().flat_map(|p| [Some(p.tally), p.spikes, p.traces]).flatten();
+                    let meters = plan.weighted.iter().filter_map(|w| w.meter);
+                    for buffer in observed.chain(meters).chain([plan.scores]) {
+                        seen.extend_from_slice(workspace.buffer(&plan, buffer));
+                    }
+                }
+                results.push(seen);
+            }
+            active.set(active.get() + results[0].iter().filter(|&&word| word != 0).count());
+            prop_assert!(results[0] == results[1] && results[0] == results[2], "streaming {streaming}");
+        }
+        Ok(())
+    });
+    assert!(active.get() > 10_000, "{}", active.get());
+}
+
+#[test]
+fn random_networks_are_of_every_kind() {
+    let counts = std::cell::RefCell::new(std::collections::BTreeMap::new());
+    on_random_networks(400, |_, network| {
+        for node in &network.nodes {
+            *counts.borrow_mut().entry(node.layer.kind()).or_insert(0) += 1;
+        }
+        let recurrent = network.edges.iter().any(|e| e.delay > 0);
+        *counts.borrow_mut().entry("delayed edge").or_insert(0) += u32::from(recurrent);
+        let grouped = network.nodes.iter().any(|n| matches!(&n.layer, Layer::Conv(c) if c.groups > 1));
+        *counts.borrow_mut().entry("groups").or_insert(0) += u32::from(grouped);
+        Ok(())
+    });
+    for kind in [
+        "conv1d",
+        "conv2d",
+        "linear",
+        "batch_norm",
+        "max_pool",
+        "avg_pool",
+        "sum_pool",
+        "flatten",
+        "scale",
+        "add",
+        "delay",
+        "dropout",
+        "if",
+        "lif",
+        "plif",
+        "cuba_lif",
+        "li",
+        "integrator",
+        "threshold",
+        "delayed edge",
+        "groups",
+    ] {
+        assert!(counts.borrow().get(kind).is_some_and(|&n| n >= 5), "{kind}: {:?}", counts.borrow());
+    }
+}
