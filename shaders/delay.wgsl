@@ -49,7 +49,7 @@ fn main(
         value = past(t, sample, word, delays[word]);
     } else {
         let cell = word / cell_words(p.edge);
-        let first = word % cell_words(p.edge) / p.edge.planes * 32u;
+        let first = word % cell_words(p.edge) / max(p.edge.planes, 1u) * 32u;
         for (var bit = 0u; bit < min(32u, p.edge.channels - first); bit++) {
             let delay = delays[cell * p.edge.channels + first + bit];
             value |= past(t, sample, word, delay) & (1u << bit);

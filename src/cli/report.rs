@@ -113,8 +113,10 @@ impl Report {
         let mut text = String::new();
         let out = &mut text;
         let _ = writeln!(out, "{}  on {}", self.model, self.device);
-        let plural = if self.good() == 1 { "" } else { "s" };
-        let _ = write!(out, "{} sample{plural}, {} steps, read-out {}", self.good(), self.steps, self.readout);
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        let (good, steps) = (self.good(), self.steps);
+        let _ = write!(out, "{good} sample{}, {steps} step{}", plural(good), plural(steps));
+        let _ = write!(out, ", read-out {}", self.readout);
         let _ = writeln!(out, ", batch {}", self.batch);
         if let Some((right, total)) = self.accuracy() {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
@@ -183,6 +185,13 @@ impl Report {
         for p in m.populations.iter().filter(|p| p.fires) {
             let (rate, sparsity) = (100.0 * m.firing_rate(p), 100.0 * m.sparsity(p));
             let _ = writeln!(out, "  {:<wide$}  {:>8}  {rate:>6.2} %  {sparsity:>7.2} %", p.layer, p.neurons);
+        }
+        if m.populations.iter().any(|p| p.fires) && m.populations.iter().all(|p| p.spikes == 0) {
+            let _ = writeln!(
+                out,
+                "\n  nothing fired: is the input scaled as in training (8-bit values are divided by 255; `--scale 1` \
+                 leaves event counts as they are), and are `--dialect` and `--dt` those of the network?"
+            );
         }
         if !m.weighted.is_empty() {
             let _ = writeln!(out, "\n  synaptic operations a sample");

@@ -45,7 +45,7 @@ fn line(f: &mut fmt::Formatter<'_>, plan: &Plan, step: &Step, number: &mut usize
         slots.filter_map(|(slot, _)| name(slot)).collect::<Vec<_>>().join(", ")
     };
     let what = format!("{} -> {}", list(Access::Read), list(Access::Write));
-    let text = format!("{:>3} {indent}{:<13} {what:<44} {}", *number, step.kernel.name(), step.note);
+    let text = format!("{:>3} {indent}{:<15} {what:<44} {}", *number, step.kernel.name(), step.note);
     *number += 1;
     writeln!(f, "{}", text.trim_end())
 }

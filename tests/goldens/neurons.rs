@@ -63,8 +63,7 @@ fn compare(case: &Case, report: &mut Report) {
 fn network(case: &Case, v0: Option<Vec<f64>>) -> Network {
     let (dialect, mut neuron) = population(case);
     neuron.v_init = v0.map(Param::from);
-    let features = case.tensor("x").shape()[2];
-    let mut builder = Network::new([features]).dialect(dialect);
+    let mut builder = Network::new(&case.tensor("x").shape()[2..]).dialect(dialect);
     if let Some(dt) = case.number("dt") {
         builder = builder.dt(dt);
     }

@@ -61,9 +61,14 @@ fn open(case: &Case) -> Network {
     for (name, index) in populations(&plain) {
         let layer = &case.meta["layers"][index];
         let (kind, options) = (layer[0].as_str().unwrap(), &layer[1]);
-        let zero = options["mech"].as_str() == Some("zero");
         let rules = RuleChanges {
-            reset: zero.then_some(Reset::Hard),
+            reset: match options["mech"].as_str() {
+                Some("zero") => Some(Reset::Hard),
+                Some("subtract") => Some(Reset::Subtract),
+                Some("none") => Some(Reset::None),
+                _ => None,
+            },
+            v_min: options["min_v_mem"].as_f64(),
             reset_delay: options["delay"].as_bool().map(u8::from),
             reset_keeps_input: (kind != "leaky").then_some(false),
             spikes: (options["multi"].as_bool() == Some(false)).then_some(SpikesPerStep::One),

@@ -6,3 +6,5 @@ mod embedded;
 mod gpus;
 mod networks;
 mod parity;
+#[path = "../invariance/random.rs"]
+mod random;

@@ -1,10 +1,14 @@
 //! The GPU machine gives what the plain twins give, to the bit.
 
-use saltatory::Tensor;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use saltatory::network::Readout;
 use saltatory::run::verify::{self, difference};
 use saltatory::run::{Device, Options};
+use saltatory::{Session, Tensor};
 
 use crate::gpus;
+use crate::random::recipe;
 
 #[test]
 fn batches_are_the_same_to_the_bit() {
@@ -53,4 +57,33 @@ fn streams_are_the_same_to_the_bit() {
             gpu.reset();
         }
     }
+}
+
+#[test]
+fn random_networks_are_the_same_to_the_bit() {
+    let Some(device) = gpus::device() else { return };
+    let more = std::env::var("SALTATORY_CASES").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
+    let config = Config { cases: 40 * more, failure_persistence: None, max_shrink_iters: 60, ..Default::default() };
+    let spikes = std::cell::Cell::new(0);
+    let property = |recipe: crate::random::Recipe| {
+        let network = recipe.network();
+        let constant = recipe.steps % 2 == 0;
+        let samples: Vec<Vec<f32>> = (0..3).map(|n| recipe.sample(&network, n, constant)).collect();
+        let rows: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
+        let readout = [Readout::Mean, Readout::Trace, Readout::Max][recipe.steps % 3];
+        let options = Options { steps: Some(recipe.steps), readout: Some(readout), ..Default::default() };
+        let run = |device: &Device, record| {
+            let options = Options { device: device.clone(), record, ..options.clone() };
+            let mut session = Session::new(network.clone(), options).unwrap();
+            session.run_samples(&rows, (!constant).then_some(recipe.steps)).unwrap()
+        };
+        for record in [false, true] {
+            let (expected, got) = (run(&Device::Cpu, record), run(&device, record));
+            spikes.set(spikes.get() + got.metrics.populations.iter().map(|p| p.spikes).sum::<u64>());
+            prop_assert_eq!(difference(&expected, &got), None);
+        }
+        Ok(())
+    };
+    TestRunner::new(config).run(&recipe(), property).unwrap_or_else(|e| panic!("{e}"));
+    assert!(spikes.get() > 1000, "{}", spikes.get());
 }

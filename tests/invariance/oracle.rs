@@ -81,7 +81,7 @@ pub fn run(network: &Network, frames: &[&[f32]]) -> Run {
                         let rules = network.rules_of(&neuron.rules);
                         let shape = &shapes[i];
                         let states = states.entry(i).or_insert_with(|| {
-                            (0..input.data.len()).map(|n| start(&neuron.model, &rules, shape, n)).collect()
+                            (0..input.data.len()).map(|n| start(network.dialect, &neuron.model, shape, n)).collect()
                         });
                         let seen = run.populations.entry(node.name.clone()).or_default();
                         let fires = neuron.model.spikes();
@@ -395,18 +395,18 @@ fn of(param: &Param, shape: &[usize], n: usize) -> f64 {
     }
 }
 
-/// SpikingJelly starts at `v_reset`; the others here at zero, where their `v_leak` is.
-fn start(model: &Model, rules: &Rules, shape: &[usize], n: usize) -> State {
-    let v_reset = match model {
-        Model::If(m) => &m.v_reset,
-        Model::Lif(m) => &m.v_reset,
-        Model::ParametricLif(m) => &m.v_reset,
-        Model::CubaLif(m) => &m.v_reset,
-        _ => &Param::Shared(0.0),
+/// SpikingJelly starts at `v_reset`; Norse at `v_leak`, its IAF at `v_reset`; the others at zero.
+fn start(dialect: Dialect, model: &Model, shape: &[usize], n: usize) -> State {
+    let v = match (dialect, model) {
+        (Dialect::SpikingJelly | Dialect::Norse, Model::If(m)) => Some(&m.v_reset),
+        (Dialect::SpikingJelly, Model::Lif(m)) => Some(&m.v_reset),
+        (Dialect::SpikingJelly, Model::ParametricLif(m)) => Some(&m.v_reset),
+        (Dialect::SpikingJelly, Model::CubaLif(m)) => Some(&m.v_reset),
+        (Dialect::Norse, Model::Lif(m)) => m.v_leak.as_ref(),
+        (Dialect::Norse, Model::CubaLif(m)) => m.v_leak.as_ref(),
+        _ => None,
     };
-    let at_reset = rules.v_init == saltatory::neuron::rules::VInit::VReset
-        || matches!(model, Model::If(_)) && rules.v_init == saltatory::neuron::rules::VInit::VLeak;
-    State { v: if at_reset { of(v_reset, shape, n) as f32 } else { 0.0 }, i: 0.0 }
+    State { v: v.map_or(0.0, |v| of(v, shape, n) as f32), i: 0.0 }
 }
 
 /// One step of one neuron by its framework's equations: `h` and the spikes.
@@ -492,7 +492,8 @@ fn snntorch(model: &Model, at: &At<'_>, state: &mut State, x: f32) -> (f32, f32)
         }
         _ => match at.rules.reset {
             Reset::Subtract => beta * mem + x - r * theta,
-            Reset::Hard => beta * ((1.0 - r) * mem) + x,
+            Reset::Hard if at.rules.reset_keeps_input => beta * ((1.0 - r) * mem) + x,
+            Reset::Hard => (1.0 - r) * (beta * mem + x),
             Reset::None => beta * mem + x,
         },
     };
@@ -508,12 +509,13 @@ fn snntorch(model: &Model, at: &At<'_>, state: &mut State, x: f32) -> (f32, f32)
 
 fn norse(model: &Model, at: &At<'_>, state: &mut State, x: f32) -> (f32, f32) {
     let k = |decay: &Decay| (at.network.dt / tau(decay, at)) as f32;
+    let leak = |v_leak: &Option<Param>| v_leak.as_ref().map_or(0.0, |v| at.get(v) as f32);
     let (h, theta, v_reset) = match model {
         Model::If(m) => (state.v + x, &m.threshold, &m.v_reset),
-        Model::Lif(m) => (state.v + k(&m.decay) * ((0.0 - state.v) + x), &m.threshold, &m.v_reset),
+        Model::Lif(m) => (state.v + k(&m.decay) * ((leak(&m.v_leak) - state.v) + x), &m.threshold, &m.v_reset),
         Model::CubaLif(m) => {
             let jump = state.i + x;
-            let h = state.v + k(&m.decay_mem) * ((0.0 - state.v) + jump);
+            let h = state.v + k(&m.decay_mem) * ((leak(&m.v_leak) - state.v) + jump);
             state.i = jump - k(&m.decay_syn) * jump;
             (h, &m.threshold, &m.v_reset)
         }

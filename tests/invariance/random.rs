@@ -195,6 +195,7 @@ impl Recipe {
             Param::Each { shape, values: values.data().iter().map(|&x| f64::from(x)).collect() }
         };
         let threshold = each(noise, 0.3, 0.9);
+        let v_leak: Param = [0.0, 0.125][b as usize / 2 % 2].into();
         let two = || Decay::Tau([2.0, 4.0][b as usize % 2].into());
         let v_reset: Param = [0.0, -0.25, 0.125][c as usize % 3].into();
         let plain = If { threshold: threshold.clone(), v_reset: v_reset.clone(), ..Default::default() };
@@ -233,7 +234,11 @@ impl Recipe {
                 // Beyond one: clamped.
                 let beta = Decay::Factor(each(noise, 0.3, 1.1));
                 match a % 2 {
-                    0 => Lif { threshold, ..lif_zero(beta) }.into(),
+                    0 => {
+                        // `RLeaky` drops it.
+                        rules.reset_keeps_input = Some(b & 2 == 0);
+                        Lif { threshold, ..lif_zero(beta) }.into()
+                    }
                     _ => {
                         rules.reset_keeps_input = Some(false);
                         let decay_syn = Decay::Factor(each(noise, 0.1, 0.8));
@@ -243,8 +248,8 @@ impl Recipe {
             }
             Dialect::Norse => match a % 3 {
                 0 => plain.into(),
-                1 => Lif { v_leak: Some(0.0.into()), ..lif(two()) }.into(),
-                _ => CubaLif { v_leak: Some(0.0.into()), ..cuba(two(), two()) }.into(),
+                1 => Lif { v_leak: Some(v_leak), ..lif(two()) }.into(),
+                _ => CubaLif { v_leak: Some(v_leak), ..cuba(two(), two()) }.into(),
             },
             _ => {
                 rules.spikes = (b & 1 == 0).then_some(SpikesPerStep::One);

@@ -28,7 +28,7 @@ const TIMES: usize = 10;
 /// No file here has more than 100 KiB: this is for machines that do other things as well.
 const LONGEST: Duration = Duration::from_secs(10);
 /// Formats are many; each gets so many damaged files.
-const CASES: u32 = 200;
+const CASES: u32 = 100;
 
 /// Memory is counted for the whole process: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());

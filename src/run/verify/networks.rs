@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::layer::{Conv, Layer, Linear, Pool, PoolKind};
 use crate::network::{Builder, InputKind, InputSpec, Network};
 use crate::neuron::rules::{Form, Reset, RuleChanges, SpikesPerStep};
-use crate::neuron::{CubaLif, Dialect, If, Li, Lif, Neuron};
+use crate::neuron::{CubaLif, Decay, Dialect, If, Li, Lif, Neuron};
 use crate::tensor::Tensor;
 
 /// Small networks by name, with weights.
@@ -14,7 +14,12 @@ use crate::tensor::Tensor;
 /// None, but for a fault in a network itself.
 pub fn networks() -> Result<Vec<(&'static str, Network)>> {
     let dense = |dialect, kind| input(&[12], kind).dialect(dialect).linear(20);
-    let norse = dense(Dialect::Norse, InputKind::Real).spiking(CubaLif::default()).linear(3);
+    let taus = |tau_syn: f64, tau_mem: f64| CubaLif {
+        decay_syn: Decay::Tau(tau_syn.into()),
+        decay_mem: Decay::Tau(tau_mem.into()),
+        ..Default::default()
+    };
+    let norse = dense(Dialect::Norse, InputKind::Real).spiking(taus(5e-3, 4e-3)).linear(3);
     let sinabs = dense(Dialect::Sinabs, InputKind::Bits).spiking(lif()).linear(3).spiking(lif());
     let snntorch = dense(Dialect::SnnTorch, InputKind::Bits).spiking(lif()).recurrent(false).linear(3);
     let builders = [
