@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::from_device(&device, &queue)?;
     let rows = classes.len() * STEPS;
     let seen = block_on(TextureInput::new(&gpu, &network.input, rows, Gray::Red))?;
-    let options = EmbedOptions { batch: classes.len(), feed: Feed::Series, steps: Some(STEPS), readout: None };
+    let options = EmbedOptions { batch: classes.len(), feed: Feed::Series, steps: Some(STEPS), ..Default::default() };
     let embedded = block_on(Embedded::new(&gpu, &network, &options))?;
 
     let bytes = u64::from(4 * SIDE * SIDE);

@@ -60,8 +60,10 @@ fn batches_are_those_of_a_session_to_the_bit() {
             let batch = batch(&network, samples, (!constant_input).then_some(steps));
             let session = Options { steps: Some(steps), readout: Some(Readout::Sum), ..Default::default() };
             let expected = Session::new(network.clone(), session).unwrap().run(&batch).unwrap().scores;
+            // lavapipe ends a loop after 65,535 rounds of all loops of an invocation, which this network reaches in 20 steps.
+            let slice = (name == "images").then_some(16);
             let feed = if constant_input { Feed::Constant } else { Feed::Series };
-            let options = EmbedOptions { batch: samples, feed, steps: Some(steps), readout: Some(Readout::Sum) };
+            let options = EmbedOptions { batch: samples, feed, steps: Some(steps), readout: Some(Readout::Sum), slice };
             let embedded = block_on(Embedded::new(&gpu, &network, &options)).unwrap();
             let own = buffer(&device, &queue, batch.data());
             // Twice in one submission, the first time on something else: nothing of it is left.
@@ -88,7 +90,7 @@ fn a_trace_has_every_step_of_every_window() {
     let batch = batch(&network, samples, Some(steps));
     let session = Options { steps: Some(steps), readout, ..Default::default() };
     let expected = Session::new(network.clone(), session).unwrap().run(&batch).unwrap().scores;
-    let options = EmbedOptions { batch: samples, feed: Feed::Series, steps: Some(steps), readout };
+    let options = EmbedOptions { batch: samples, feed: Feed::Series, steps: Some(steps), readout, slice: None };
     let embedded = block_on(Embedded::new(&gpu, &network, &options)).unwrap();
     let mut encoder = device.create_command_encoder(&Default::default());
     embedded.encode(&mut encoder, buffer(&device, &queue, batch.data()).slice(..)).unwrap();
@@ -307,7 +309,7 @@ fn a_session_runs_on_a_callers_device() {
 fn what_does_not_fit_is_refused_before_the_driver_sees_it() {
     let Some((device, queue)) = renderer() else { return };
     let gpu = Gpu::from_device(&device, &queue).unwrap();
-    let (_, network) = networks().unwrap().into_iter().find(|(name, _)| *name == "cnn").unwrap();
+    let (_, network) = networks().unwrap().into_iter().find(|(name, _)| *name == "images").unwrap();
     let options = EmbedOptions { batch: 2, steps: Some(3), ..Default::default() };
     let embedded = block_on(Embedded::new(&gpu, &network, &options)).unwrap();
     let mut encoder = device.create_command_encoder(&Default::default());

@@ -41,11 +41,14 @@ pub struct EmbedOptions {
     pub steps: Option<usize>,
     /// How the output is reduced over time; `None`: as the network says, else the mean. A stream gives each step's output.
     pub readout: Option<Readout>,
+    /// Steps that every layer computes before the next slice of time begins; `None`: as many as kernels take. Of no
+    /// effect on results, but on memory.
+    pub slice: Option<usize>,
 }
 
 impl Default for EmbedOptions {
     fn default() -> Self {
-        EmbedOptions { batch: 1, feed: Feed::Constant, steps: None, readout: None }
+        EmbedOptions { batch: 1, feed: Feed::Constant, steps: None, readout: None, slice: None }
     }
 }
 
@@ -249,7 +252,8 @@ fn request(network: &Network, options: &EmbedOptions) -> Result<Request> {
         (Some(steps), _) | (None, Some(steps)) => steps,
         (None, None) => return Err(Error::Request("the network fixes no steps: say how many".into())),
     };
-    let slice = Some(MOST_STEPS).filter(|&most| most < steps);
+    let slice = options.slice.map_or(MOST_STEPS, |slice| slice.clamp(1, MOST_STEPS));
+    let slice = Some(slice).filter(|&slice| slice < steps);
     Ok(Request { steps, constant_input: options.feed == Feed::Constant, slice, ..request })
 }
 
