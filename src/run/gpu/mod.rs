@@ -23,7 +23,7 @@
 //!
 //! ```no_run
 //! # use saltatory::{Network, run::gpu::{EmbedOptions, Embedded, Gpu, Gray, TextureInput}};
-//! # async fn draw(_: &mut wgpu::CommandEncoder, _: &wgpu::TextureView) {}
+//! # fn draw(_: &mut wgpu::CommandEncoder, _: &wgpu::TextureView) {}
 //! # async fn inside(device: wgpu::Device, queue: wgpu::Queue, network: Network, view: wgpu::TextureView)
 //! # -> saltatory::Result<()> {
 //! let gpu = Gpu::from_device(&device, &queue)?;
@@ -31,7 +31,7 @@
 //! let network = Embedded::new(&gpu, &network, &EmbedOptions::default()).await?;
 //!
 //! let mut encoder = device.create_command_encoder(&Default::default());
-//! draw(&mut encoder, &view).await;
+//! draw(&mut encoder, &view);
 //! picture.encode(&mut encoder, 0, &view)?;
 //! network.encode(&mut encoder, picture.values())?;
 //! queue.submit([encoder.finish()]); // network.scores() can be bound by whatever comes next
