@@ -45,6 +45,16 @@ impl Shared for [u32; 2] {
     }
 }
 
+impl Shared for [f32; 4] {
+    const TYPE: &'static str = "vec4<f32>";
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+
+    fn write(&self, out: &mut String) {
+        let [x, y, z, w] = self;
+        let _ = write!(out, "vec4<f32>({x:e}f, {y:e}f, {z:e}f, {w:e}f)");
+    }
+}
+
 /// Declares that a struct is `struct $name` in WGSL, with these fields in this order: all of them.
 macro_rules! shared {
     ($type:ty as $name:literal { $($field:ident: $kind:ty),* $(,)? }) => {

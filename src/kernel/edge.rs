@@ -22,7 +22,7 @@ pub struct Edge {
 shared!(Edge as "Edge" { cells: u32, channels: u32, planes: u32, series: u32 });
 
 /// Workgroups of `shaders/elementwise.wgsl` for one sample: 64 reals, or words of 32 channels, each.
-pub(super) fn elementwise_groups(edge: &Edge, steps: usize) -> u64 {
+pub(crate) fn elementwise_groups(edge: &Edge, steps: usize) -> u64 {
     let channels = edge.channels as usize;
     let per_cell = if edge.is_real() { channels } else { words_of(channels) };
     let steps = if edge.series == 1 { steps } else { 1 };

@@ -22,7 +22,7 @@
 mod bindings;
 mod edge;
 mod population;
-mod shader;
+pub(crate) mod shader;
 mod window;
 
 pub mod add;
@@ -48,6 +48,9 @@ pub use meter::METER_WORDS;
 pub use population::{MOST_STEPS, Population, TALLY_WORDS, TRACE_VALUES};
 pub use shader::Shader;
 pub use window::{CLOCK_WRAP, Window, WindowWords};
+
+#[cfg(feature = "gpu")]
+pub(crate) use edge::elementwise_groups;
 
 use crate::neuron::affine::flag;
 

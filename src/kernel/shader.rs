@@ -19,7 +19,7 @@ pub const COMMON: [&str; 2] = [include_str!("../../shaders/window.wgsl"), includ
 const INPUT: &str = include_str!("../../shaders/input.wgsl");
 
 /// The frame of kernels that compute each output element alone.
-pub(super) const ELEMENTWISE: &str = include_str!("../../shaders/elementwise.wgsl");
+pub(crate) const ELEMENTWISE: &str = include_str!("../../shaders/elementwise.wgsl");
 /// The canonical sum.
 pub(super) const SUM: &str = include_str!("../../shaders/sum.wgsl");
 /// The current of a convolution.
@@ -47,7 +47,7 @@ impl Shader {
 }
 
 /// `const name: type = value;`
-pub(super) fn constant<T: Shared>(out: &mut String, name: &str, value: &T) {
+pub(crate) fn constant<T: Shared>(out: &mut String, name: &str, value: &T) {
     let _ = write!(out, "const {name}: {} = ", T::TYPE);
     value.write(out);
     out.push_str(";\n");

@@ -1,9 +1,8 @@
 //! Samples in people's order, channels first, to the layout of the input's edge.
 
-use rayon::prelude::*;
-
-use crate::kernel::{Edge, Window};
-use crate::plan::Plan;
+use crate::kernel::Edge;
+#[cfg(feature = "gpu")]
+use crate::{kernel::Window, plan::Plan};
 
 /// One step after another of one sample.
 pub(super) fn pack(edge: &Edge, input: &[f32], words: &mut [u32]) {
@@ -28,6 +27,7 @@ pub(super) fn pack_batch(edge: &Edge, plan: &Plan, window: Window, samples: &[&[
     // A stream gives one frame at a time.
     let before = if series && !plan.request.streaming { window.clock as usize * frame } else { 0 };
     let steps = if series { window.steps } else { 1 };
+    use rayon::prelude::*;
     let mut words = vec![0; steps * samples.len() * edge.step_words()];
     words.par_chunks_exact_mut(edge.step_words()).enumerate().for_each(|(i, to)| {
         let (t, sample) = (i / samples.len(), i % samples.len());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod declarations;
+mod embedded;
 mod gpus;
 mod networks;
 mod parity;

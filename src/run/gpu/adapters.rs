@@ -31,8 +31,14 @@ pub enum Choice {
 }
 
 /// Every adapter that wgpu finds.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<AdapterInfo> {
-    pollster::block_on(found()).iter().map(describe).collect()
+    pollster::block_on(adapters_async())
+}
+
+/// Every adapter that wgpu finds, also on the web.
+pub async fn adapters_async() -> Vec<AdapterInfo> {
+    found().await.iter().map(describe).collect()
 }
 
 /// Every adapter.

@@ -26,6 +26,9 @@ struct Inner {
 }
 
 /// What a device for this library needs of an adapter: no features, and of the limits the adapter's own where more helps.
+///
+/// Limits that this library does not use are low. A caller who needs more merges their own with
+/// `limits.or_better_values_from(&own)`. What [`Gpu::from_device`] insists on is less: what every WebGPU device has.
 pub fn required(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
     let own = adapter.limits();
     let limits = wgpu::Limits {
@@ -40,11 +43,24 @@ pub fn required(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
 /// Storage buffers that the largest kernel binds.
 const SLOTS_NEEDED: u32 = 8;
 
+/// What kernels take for granted: the limit's name, what it must be at least, what it is.
+fn needed(limits: &wgpu::Limits) -> [(&'static str, u32, u32); 6] {
+    [
+        ("max_storage_buffers_per_shader_stage", SLOTS_NEEDED, limits.max_storage_buffers_per_shader_stage),
+        ("max_bindings_per_bind_group", SLOTS_NEEDED + 1, limits.max_bindings_per_bind_group),
+        ("max_dynamic_uniform_buffers_per_pipeline_layout", 1, limits.max_dynamic_uniform_buffers_per_pipeline_layout),
+        ("max_compute_invocations_per_workgroup", 64, limits.max_compute_invocations_per_workgroup),
+        ("max_compute_workgroup_size_x", 64, limits.max_compute_workgroup_size_x),
+        ("max_compute_workgroups_per_dimension", 65_535, limits.max_compute_workgroups_per_dimension),
+    ]
+}
+
 impl Gpu {
     /// The best GPU there is.
     ///
     /// # Errors
     /// As [`Gpu::open`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new() -> Result<Gpu> {
         Self::open(&Choice::Best)
     }
@@ -53,6 +69,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Request`] where there is none such, [`Error::Gpu`] where it cannot be opened.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(choice: &Choice) -> Result<Gpu> {
         pollster::block_on(Self::open_async(choice))
     }
@@ -86,7 +103,7 @@ impl Gpu {
     /// The caller's own device: nothing is installed on it, and only what it already has is used.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where its limits are below what [`required`] asks for.
+    /// [`Error::Gpu`] where its limits are below those that every WebGPU device has.
     pub fn from_device(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<Gpu> {
         let info = adapters::about(&device.adapter_info(), &device.limits());
         Self::with(device.clone(), queue.clone(), info, Arc::default())
@@ -99,10 +116,8 @@ impl Gpu {
         lost: Arc<Mutex<Option<String>>>,
     ) -> Result<Gpu> {
         let limits = device.limits();
-        if limits.max_storage_buffers_per_shader_stage < SLOTS_NEEDED {
-            let has = limits.max_storage_buffers_per_shader_stage;
-            let message = format!("kernels bind {SLOTS_NEEDED} storage buffers, the device allows {has}");
-            return Err(Error::gpu(&info.name, message));
+        if let Some((name, needed, has)) = needed(&limits).into_iter().find(|(_, needed, has)| has < needed) {
+            return Err(Error::gpu(&info.name, format!("expected {name} of {needed} or more, the device has {has}")));
         }
         let nothing = ["nothing.read", "nothing.write"].map(|label| {
             let usage = wgpu::BufferUsages::STORAGE;

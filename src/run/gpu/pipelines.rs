@@ -22,11 +22,23 @@ impl Gpu {
     /// [`crate::Error::Gpu`] where the driver refuses it.
     pub(super) async fn pipeline(&self, kernel: &Kernel) -> Result<Arc<Pipeline>> {
         let text = kernel.shader().text(&kernel.constants());
+        self.pipeline_of(kernel.name(), text, || entries(kernel.slots())).await
+    }
+
+    /// The pipeline of a shader's text with these bindings.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] where the driver refuses it.
+    pub(super) async fn pipeline_of(
+        &self,
+        name: &str,
+        text: String,
+        entries: impl FnOnce() -> Vec<wgpu::BindGroupLayoutEntry>,
+    ) -> Result<Arc<Pipeline>> {
         if let Some(known) = self.pipelines().lock().ok().and_then(|known| known.get(&text).cloned()) {
             return Ok(known);
         }
-        let made =
-            self.checked(kernel.name(), || make(self.device(), kernel.name(), text.clone(), kernel.slots())).await?;
+        let made = self.checked(name, || make(self.device(), name, text.clone(), &entries())).await?;
         let made = Arc::new(made);
         if let Ok(mut known) = self.pipelines().lock() {
             known.insert(text, made.clone());
@@ -35,23 +47,37 @@ impl Gpu {
     }
 }
 
-fn make(device: &wgpu::Device, name: &str, text: String, slots: &[SlotInfo]) -> Pipeline {
-    let entry = |binding: usize, ty: wgpu::BufferBindingType, dynamic: bool, size: Option<NonZeroU64>| {
-        wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: size },
-            count: None,
-        }
-    };
-    let window = NonZeroU64::new(size_of::<WindowWords>() as u64);
-    let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, true, window)];
-    entries.extend(slots.iter().enumerate().map(|(at, slot)| {
+/// The bindings of a kernel: its window, then its slots.
+pub(super) fn entries(slots: &[SlotInfo]) -> Vec<wgpu::BindGroupLayoutEntry> {
+    let slots = slots.iter().enumerate().map(|(at, slot)| {
         let read_only = slot.access == Access::Read;
-        entry(at + 1, wgpu::BufferBindingType::Storage { read_only }, false, None)
-    }));
-    let layout =
-        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries: &entries });
+        entry(at + 1, buffer(wgpu::BufferBindingType::Storage { read_only }))
+    });
+    [window_entry(true)].into_iter().chain(slots).collect()
+}
+
+/// The binding of the window: its place is told when a dispatch is recorded, or fixed.
+pub(super) fn window_entry(dynamic: bool) -> wgpu::BindGroupLayoutEntry {
+    let ty = wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: dynamic,
+        min_binding_size: NonZeroU64::new(size_of::<WindowWords>() as u64),
+    };
+    entry(0, ty)
+}
+
+/// A buffer that is bound as a whole.
+pub(super) fn buffer(ty: wgpu::BufferBindingType) -> wgpu::BindingType {
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None }
+}
+
+/// A binding of a compute shader.
+pub(super) fn entry(binding: usize, ty: wgpu::BindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry { binding: binding as u32, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
+}
+
+fn make(device: &wgpu::Device, name: &str, text: String, entries: &[wgpu::BindGroupLayoutEntry]) -> Pipeline {
+    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some(name),
         bind_group_layouts: &[Some(&layout)],

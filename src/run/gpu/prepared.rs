@@ -40,6 +40,14 @@ impl Prepared {
     /// # Errors
     /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::Gpu`] where the driver refuses.
     pub async fn new(gpu: &Gpu, plan: Arc<Plan>, samples: usize) -> Result<Prepared> {
+        // The last window may have steps that the first has not: what runs once at the end.
+        let full = Window { batch: samples, start: 0, steps: plan.window_steps(), clock: 0 };
+        let entries = Schedule::new(&plan, full).entries.len() + plan.steps().count();
+        Self::with_entries(gpu, plan, samples, entries).await
+    }
+
+    /// [`Prepared::new`] with room to tell dispatches so many different things at once.
+    pub(super) async fn with_entries(gpu: &Gpu, plan: Arc<Plan>, samples: usize, entries: usize) -> Result<Prepared> {
         let steps = plan.window_steps();
         if plan.steps().any(|step| step.kernel.population().is_some()) && steps > MOST_STEPS {
             return Err(gpu.error(format!("a window has {steps} steps, kernels with neurons take {MOST_STEPS}")));
@@ -47,7 +55,7 @@ impl Prepared {
         let mut capacity = fitting(gpu, &plan, samples)?;
         let constants = constants(gpu, &plan).await?;
         loop {
-            match Self::with(gpu, &plan, capacity, &constants).await {
+            match Self::with(gpu, &plan, capacity, &constants, entries).await {
                 Ok(prepared) => return Ok(Prepared { wanted: samples, ..prepared }),
                 Err(Error::OutOfMemory { .. }) if capacity > 1 => capacity = capacity.div_ceil(2),
                 Err(error) => return Err(error),
@@ -55,7 +63,13 @@ impl Prepared {
         }
     }
 
-    async fn with(gpu: &Gpu, plan: &Arc<Plan>, capacity: usize, constants: &[wgpu::Buffer]) -> Result<Prepared> {
+    async fn with(
+        gpu: &Gpu,
+        plan: &Arc<Plan>,
+        capacity: usize,
+        constants: &[wgpu::Buffer],
+        entries: usize,
+    ) -> Result<Prepared> {
         let bytes = plan.sample_bytes() as u128 * capacity as u128;
         let what = format!("{capacity} samples of `{}` need {}", plan.name, bytes_text(bytes));
         let slots = gpu.checked(&what, || {
@@ -64,15 +78,7 @@ impl Prepared {
         });
         let slots = slots.await?;
         let stride = u64::from(gpu.limits().min_uniform_buffer_offset_alignment).max(size_of::<WindowWords>() as u64);
-        let full = Window { batch: capacity, start: 0, steps: plan.window_steps(), clock: 0 };
-        // The last window may have steps that the first has not: what runs once at the end.
-        let entries = Schedule::new(plan, full).entries.len() + plan.steps().count();
-        let windows = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some("windows"),
-            size: stride * entries as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let windows = gpu.checked("windows of time", || windows_buffer(gpu, stride * entries as u64)).await?;
         let mut steps = Vec::new();
         for step in plan.steps() {
             let pipeline = gpu.pipeline(&step.kernel).await?;
@@ -122,8 +128,13 @@ impl Prepared {
 
     /// Tells the dispatches of a window what they are to do; takes effect with the next submission.
     pub(super) fn tell(&self, schedule: &Schedule) {
-        let mut bytes = vec![0; self.stride as usize * schedule.entries.len()];
-        for (entry, to) in schedule.entries.iter().zip(bytes.chunks_exact_mut(self.stride as usize)) {
+        self.tell_all(&schedule.entries);
+    }
+
+    /// Tells dispatches these entries; takes effect with the next submission.
+    pub(super) fn tell_all(&self, entries: &[WindowWords]) {
+        let mut bytes = vec![0; self.stride as usize * entries.len()];
+        for (entry, to) in entries.iter().zip(bytes.chunks_exact_mut(self.stride as usize)) {
             to[..size_of::<WindowWords>()].copy_from_slice(bytemuck::bytes_of(entry));
         }
         if !bytes.is_empty() {
@@ -134,14 +145,28 @@ impl Prepared {
     /// Records dispatches as one pass.
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
         let descriptor = wgpu::ComputePassDescriptor { label: Some(&self.plan.name), timestamp_writes: None };
-        let mut pass = encoder.begin_compute_pass(&descriptor);
+        self.record_into(&mut encoder.begin_compute_pass(&descriptor), dispatches);
+    }
+
+    /// Records dispatches in a pass.
+    pub(super) fn record_into(&self, pass: &mut wgpu::ComputePass<'_>, dispatches: &[Dispatch]) {
         for dispatch in dispatches {
             let step = &self.steps[dispatch.step];
             pass.set_pipeline(&step.pipeline.pipeline);
-            pass.set_bind_group(0, &step.bind, &[(dispatch.entry as u64 * self.stride) as u32]);
+            pass.set_bind_group(0, &step.bind, &[self.offset(dispatch.entry)]);
             let [x, y, z] = dispatch.grid;
             pass.dispatch_workgroups(x, y, z);
         }
+    }
+
+    /// What each dispatch is told, and how many bytes apart.
+    pub(super) fn windows(&self) -> (&wgpu::Buffer, u64) {
+        (&self.windows, self.stride)
+    }
+
+    /// Where an entry begins.
+    pub(super) fn offset(&self, entry: usize) -> u32 {
+        (entry as u64 * self.stride) as u32
     }
 }
 
@@ -191,14 +216,31 @@ async fn constants(gpu: &Gpu, plan: &Plan) -> Result<Vec<wgpu::Buffer>> {
     .await
 }
 
+/// What dispatches are told; a stream's clock goes on there, so it can be written by a kernel.
+fn windows_buffer(gpu: &Gpu, size: u64) -> wgpu::Buffer {
+    use wgpu::BufferUsages as Usage;
+    gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("windows"),
+        size: size.max(4),
+        usage: Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
 /// A storage buffer of so many words; none is empty.
-fn buffer(gpu: &Gpu, label: &str, words: usize) -> wgpu::Buffer {
+pub(super) fn buffer(gpu: &Gpu, label: &str, words: usize) -> wgpu::Buffer {
     gpu.device().create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
         size: 4 * words.max(1) as u64,
         usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })
+}
+
+/// The entry at an offset of a buffer of them, to be bound.
+pub(super) fn window_at(buffer: &wgpu::Buffer, offset: u64) -> wgpu::BindingResource<'_> {
+    let size = std::num::NonZeroU64::new(size_of::<WindowWords>() as u64);
+    wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
 }
 
 fn bind(
@@ -210,9 +252,7 @@ fn bind(
     constants: &[wgpu::Buffer],
     windows: &wgpu::Buffer,
 ) -> wgpu::BindGroup {
-    let size = std::num::NonZeroU64::new(size_of::<WindowWords>() as u64);
-    let window = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: windows, offset: 0, size });
-    let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: window }];
+    let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: window_at(windows, 0) }];
     for (at, (slot, info)) in step.bind.iter().zip(step.kernel.slots()).enumerate() {
         let buffer = match *slot {
             Slot::Empty => gpu.nothing(info.access == Access::Write),

@@ -1,10 +1,7 @@
 //! Results back from the device: copied to memory that the host can map, and taken apart sample by sample.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
-
 use super::context::Gpu;
+use super::mapped;
 use super::prepared::Prepared;
 use crate::error::Result;
 use crate::kernel::Window;
@@ -108,9 +105,6 @@ pub(super) async fn collect(
     Ok(())
 }
 
-/// The outcome of mapping a buffer, and who waits for it.
-type Mapped = (Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>);
-
 /// The words of one sample in a buffer of the plan, once everything submitted so far is done.
 pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>> {
     let (gpu, plan) = (&prepared.gpu, &prepared.plan);
@@ -123,32 +117,5 @@ pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>
 
 /// The words of a part, once they are there.
 async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
-    let slice = part.staging.slice(..);
-    let state: Arc<Mutex<Mapped>> = Arc::default();
-    let done = state.clone();
-    slice.map_async(wgpu::MapMode::Read, move |result| {
-        if let Ok(mut state) = done.lock() {
-            state.0 = Some(result);
-            state.1.take().into_iter().for_each(Waker::wake);
-        }
-    });
-    // On the web this does nothing, and the event loop calls back.
-    let wait = wgpu::PollType::Wait { submission_index: part.submission.clone(), timeout: None };
-    gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;
-    let mapped = poll_fn(|context| match state.lock() {
-        Ok(mut state) => match state.0.take() {
-            Some(result) => Poll::Ready(result.map_err(|e| e.to_string())),
-            None => {
-                state.1 = Some(context.waker().clone());
-                Poll::Pending
-            }
-        },
-        Err(_) => Poll::Ready(Err("the callback failed".into())),
-    });
-    mapped.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let view = slice.get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let words = bytemuck::pod_collect_to_vec(&view);
-    drop(view);
-    part.staging.unmap();
-    Ok(words)
+    mapped::words(gpu, &part.staging, part.submission.clone()).await
 }

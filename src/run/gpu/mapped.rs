@@ -1,0 +1,83 @@
+//! What buffers hold, on the host.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use super::context::Gpu;
+use crate::error::Result;
+
+/// The outcome of mapping a buffer, and who waits for it.
+type Outcome = (Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<Waker>);
+
+/// The first words of each buffer: submits copies and waits for them, on the web by way of the event loop.
+///
+/// # Errors
+/// [`crate::Error::Gpu`], [`crate::Error::OutOfMemory`].
+pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Result<Vec<Vec<u32>>> {
+    let total: usize = sources.iter().map(|(_, words)| words).sum();
+    let copied = gpu.checked("results", || {
+        let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("results"),
+            size: 4 * total.max(1) as u64,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder =
+            gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("results") });
+        let mut at = 0;
+        for &(from, words) in sources {
+            encoder.copy_buffer_to_buffer(from, 0, &staging, at, Some(4 * words as u64));
+            at += 4 * words as u64;
+        }
+        let submission = gpu.queue().submit([encoder.finish()]);
+        (staging, submission)
+    });
+    let (staging, submission) = copied.await?;
+    let words = words(gpu, &staging, Some(submission)).await?;
+    let mut rest = words.as_slice();
+    let parts = sources.iter().map(|(_, words)| {
+        let (own, others) = rest.split_at(*words);
+        rest = others;
+        own.to_vec()
+    });
+    Ok(parts.collect())
+}
+
+/// The words of a buffer that can be mapped, once a submission is done; `None`: all there have been.
+///
+/// # Errors
+/// A device that is lost.
+pub(super) async fn words(
+    gpu: &Gpu,
+    staging: &wgpu::Buffer,
+    submission: Option<wgpu::SubmissionIndex>,
+) -> Result<Vec<u32>> {
+    let state: Arc<Mutex<Outcome>> = Arc::default();
+    let done = state.clone();
+    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+        if let Ok(mut state) = done.lock() {
+            state.0 = Some(result);
+            state.1.take().into_iter().for_each(Waker::wake);
+        }
+    });
+    // On the web this does nothing, and the event loop calls back.
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+    gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;
+    let outcome = poll_fn(|context| match state.lock() {
+        Ok(mut state) => match state.0.take() {
+            Some(result) => Poll::Ready(result.map_err(|e| e.to_string())),
+            None => {
+                state.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        },
+        Err(_) => Poll::Ready(Err("the callback failed".into())),
+    });
+    outcome.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
+    let view = staging.slice(..).get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
+    let words = bytemuck::pod_collect_to_vec(&view);
+    drop(view);
+    staging.unmap();
+    Ok(words)
+}
