@@ -7,6 +7,9 @@ struct Params {
     frames: u32,
 }
 
+const FIRST: u32 = 0u;
+const COUNT: u32 = p.output.channels;
+
 @group(0) @binding(1) var<storage, read> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> output: array<u32>;
 

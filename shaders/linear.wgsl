@@ -8,7 +8,9 @@ struct Params {
     count: u32,
 }
 
-const OUTPUTS: u32 = p.count;
+const FIRST: u32 = p.first;
+const COUNT: u32 = p.count;
+const OUTPUTS: u32 = COUNT;
 
 @group(0) @binding(1) var<storage, read> input: array<u32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;

@@ -12,6 +12,9 @@ struct Params {
     factor: f32,
 }
 
+const FIRST: u32 = 0u;
+const COUNT: u32 = p.output.channels;
+
 @group(0) @binding(1) var<storage, read> input: array<u32>;
 @group(0) @binding(2) var<storage, read_write> output: array<u32>;
 

@@ -54,6 +54,14 @@ pub enum Error {
         /// What was needed, and for what.
         message: String,
     },
+    /// Work that goes beyond what a GPU's driver does right: a smaller part of it may not.
+    #[error("GPU `{device}`: {message}")]
+    DriverLimit {
+        /// The adapter's name.
+        device: String,
+        /// What was needed, and what the driver does.
+        message: String,
+    },
     /// Something that has a meaning but cannot be run by this version.
     #[error("not supported: {0}")]
     Unsupported(String),
@@ -85,6 +93,11 @@ impl Error {
     /// An [`Error::Gpu`].
     pub fn gpu(device: impl Into<String>, message: impl Into<String>) -> Self {
         Error::Gpu { device: device.into(), message: message.into() }
+    }
+
+    /// Whether less at once may do: the memory does not suffice, or the driver.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Error::OutOfMemory { .. } | Error::DriverLimit { .. })
     }
 
     /// An [`Error::Layer`].

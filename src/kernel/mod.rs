@@ -22,6 +22,7 @@
 mod bindings;
 mod edge;
 mod population;
+mod rounds;
 pub(crate) mod shader;
 mod window;
 
@@ -165,27 +166,7 @@ impl Kernel {
                 shader::constant(&mut out, name, bit);
             }
         }
-        let (first, count) = match self {
-            Kernel::Conv(p) => (p.first, p.geometry.out_channels),
-            Kernel::Linear(p) => (p.first, p.count),
-            kernel => (0, kernel.output().map_or(0, |edge| edge.channels)),
-        };
-        shader::constant(&mut out, "FIRST", &first);
-        shader::constant(&mut out, "COUNT", &count);
         out
-    }
-
-    /// The output of a kernel that computes each element alone.
-    fn output(&self) -> Option<&Edge> {
-        match self {
-            Kernel::Add(p) => Some(&p.output),
-            Kernel::Affine(p) => Some(&p.output),
-            Kernel::Conv(p) => Some(&p.output),
-            Kernel::Linear(p) => Some(&p.output),
-            Kernel::Pool(p) => Some(&p.output),
-            Kernel::Reorder(p) => Some(&p.output),
-            _ => None,
-        }
     }
 
     /// Invocations that take channels of one cell.

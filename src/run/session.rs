@@ -210,7 +210,7 @@ impl Session {
             let machine = self.machine(request)?;
             match machine.submit(samples).await {
                 // One sample does not fit: perhaps a shorter part of it does.
-                Err(Error::OutOfMemory { .. }) if request.window_steps() > 1 => {
+                Err(error) if error.is_too_large() && request.window_steps() > 1 => {
                     request.slice = Some(request.window_steps().div_ceil(2));
                     self.slice = request.slice;
                 }

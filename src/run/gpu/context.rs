@@ -150,6 +150,13 @@ impl Gpu {
         &self.0.limits
     }
 
+    /// Loop rounds that one invocation may take over all its loops. llvmpipe ends loops beyond them without a word
+    /// (its sources call this the loop limiter), which leaves wrong results; other drivers count on a watchdog.
+    pub(super) fn most_rounds(&self) -> u64 {
+        let info = &self.0.info;
+        if info.name.contains("llvmpipe") || info.driver.contains("llvmpipe") { 65_000 } else { u64::MAX }
+    }
+
     /// The most bytes that one storage binding holds.
     pub fn binding_limit(&self) -> u64 {
         self.0.limits.max_storage_buffer_binding_size.min(self.0.limits.max_buffer_size)

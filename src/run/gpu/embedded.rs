@@ -98,7 +98,7 @@ impl Embedded {
         loop {
             match Self::with(gpu, network, options, &request).await {
                 // Perhaps a shorter part of the time fits.
-                Err(Error::OutOfMemory { .. }) if request.window_steps() > 1 => {
+                Err(error) if error.is_too_large() && request.window_steps() > 1 => {
                     request.slice = Some(request.window_steps().div_ceil(2));
                 }
                 made => return made,

@@ -38,7 +38,8 @@ impl Prepared {
     /// Prepares a plan for `samples` at once, or as many as fit.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::Gpu`] where the driver refuses.
+    /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::DriverLimit`] where the driver would
+    /// give wrong results, [`Error::Gpu`] where it refuses.
     pub async fn new(gpu: &Gpu, plan: Arc<Plan>, samples: usize) -> Result<Prepared> {
         // The last window may have steps that the first has not: what runs once at the end.
         let full = Window { batch: samples, start: 0, steps: plan.window_steps(), clock: 0 };
@@ -51,6 +52,15 @@ impl Prepared {
         let steps = plan.window_steps();
         if plan.steps().any(|step| step.kernel.population().is_some()) && steps > MOST_STEPS {
             return Err(gpu.error(format!("a window has {steps} steps, kernels with neurons take {MOST_STEPS}")));
+        }
+        let most = gpu.most_rounds();
+        if let Some(step) = plan.steps().find(|step| step.kernel.rounds(steps) > most) {
+            let (layer, kernel, rounds) = (&step.layer, step.kernel.name(), step.kernel.rounds(steps));
+            let message = format!(
+                "`{layer}` ({kernel}) may take {rounds} loop rounds in one invocation for {steps} steps, this driver ends \
+                 loops after {most}: use `--device cpu`"
+            );
+            return Err(Error::DriverLimit { device: gpu.info().name.clone(), message });
         }
         let mut capacity = fitting(gpu, &plan, samples)?;
         let constants = constants(gpu, &plan).await?;

@@ -15,8 +15,9 @@ pub use networks::networks;
 
 /// Samples of a case.
 const SAMPLES: usize = 5;
-/// Steps of a case.
+/// Steps of a case, and of one that needs several windows of time.
 const STEPS: usize = 6;
+const LONG: usize = 40;
 
 /// A network, what is asked of it, and what it is given.
 #[derive(Clone, Debug)]
@@ -52,12 +53,15 @@ pub fn cases() -> Result<Vec<Case>> {
         ("static", true, base.clone()),
         ("series", false, base.clone()),
         ("recorded", false, Options { readout: Some(Readout::Trace), record: true, ..base.clone() }),
-        ("in slices", false, Options { readout: Some(Readout::Max), slice: Some(4), ..base }),
+        ("in slices", false, Options { readout: Some(Readout::Max), slice: Some(4), ..base.clone() }),
+        ("long", false, Options { steps: Some(LONG), ..base }),
     ];
     let mut cases = Vec::new();
     for (name, network) in networks()? {
-        for (form, constant, options) in &forms {
-            let input = input(&network, (!constant).then_some(STEPS))?;
+        // Few are long: the largest, and one with delays and recurrence.
+        let long = matches!(name, "images" | "delays and recurrence");
+        for (form, constant, options) in forms.iter().filter(|form| long || form.0 != "long") {
+            let input = input(&network, if *constant { None } else { options.steps })?;
             let (name, network) = (format!("{name}, {form}"), network.clone());
             cases.push(Case { name, network, options: options.clone(), input });
         }

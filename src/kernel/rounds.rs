@@ -1,0 +1,55 @@
+//! Loop rounds of one shader invocation at most: some drivers silently end loops that take too many.
+
+use super::{Edge, Kernel, words_of};
+
+/// Rounds of the canonical sum over so many inputs of a cell.
+fn cell(edge: &Edge, inputs: u64) -> u64 {
+    let words = words_of(inputs as usize) as u64;
+    if edge.is_real() { words + inputs } else { words * (1 + 33 * u64::from(edge.planes)) }
+}
+
+impl Kernel {
+    /// Rounds over all loops of one invocation of the shader, for so many steps, if nothing were zero.
+    pub fn rounds(&self, steps: usize) -> u64 {
+        let steps = steps as u64;
+        let element =
+            |edge: &Edge, each: u64| if edge.is_real() { each } else { 32 * (each + u64::from(edge.planes) + 1) };
+        let linear = |edge: &Edge| u64::from(edge.cells) * (1 + cell(edge, u64::from(edge.channels)));
+        let neurons = |pool: [u32; 2], current: u64| {
+            let cells = u64::from(pool[0]) * u64::from(pool[1]);
+            cells * (1 + steps * (34 + current)) + 33 * steps
+        };
+        match self {
+            Kernel::Conv(p) => p.geometry.rounds(),
+            Kernel::Linear(p) => linear(&p.input),
+            Kernel::ConvSpike(p) => neurons(p.pool, p.geometry.rounds()),
+            Kernel::LinearSpike(p) => neurons([1, 1], linear(&p.input)),
+            Kernel::Membrane(p) => neurons(p.pool, u64::from(p.input.planes)),
+            Kernel::RecurrentSpike(p) => {
+                let lanes = u64::from(super::recurrent_spike::lanes(p));
+                let each = u64::from(p.population.output.channels).div_ceil(lanes);
+                steps * (4 + each * (1 + linear(&p.population.output))) + 4 * each
+            }
+            Kernel::Pool(p) => {
+                let window = u64::from(p.kernel[0]) * u64::from(p.kernel[1]);
+                element(&p.output, (window + u64::from(p.kernel[0])) * (1 + u64::from(p.input.planes)))
+            }
+            Kernel::Count(p) => (2 + steps) * (1 + u64::from(p.output.planes)),
+            Kernel::Readout(p) => steps * (1 + u64::from(p.input.planes)),
+            Kernel::Add(p) => element(&p.output, u64::from(p.left.planes + p.right.planes)),
+            Kernel::Affine(p) => element(&p.output, u64::from(p.input.planes)),
+            Kernel::Reorder(p) => element(&p.output, u64::from(p.input.planes)),
+            Kernel::Meter(p) => 33 * (1 + u64::from(p.input.planes)) + 8,
+            Kernel::Delay(_) | Kernel::DelayPush(_) => 33,
+        }
+    }
+}
+
+impl super::conv::Geometry {
+    /// Rounds for the current of one output.
+    fn rounds(&self) -> u64 {
+        let (height, width) = (u64::from(self.kernel[0]), u64::from(self.kernel[1]));
+        let inputs = u64::from(self.input.channels / self.groups);
+        height * (1 + width * (1 + cell(&self.input, inputs)))
+    }
+}
