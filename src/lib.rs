@@ -31,6 +31,7 @@
 //! | [`plan`] | what is computed in which order, on which memory; prints as text |
 //! | [`run`] | sessions, the CPU machine, what is counted and recorded |
 //! | [`io`] | samples, labels, scores, NIR files |
+//! | [`workloads`] | the networks that speed is measured on |
 //!
 //! # How to add a ...
 //!
@@ -53,6 +54,7 @@ pub mod plan;
 pub mod run;
 pub mod shared;
 pub mod tensor;
+pub mod workloads;
 
 pub use error::{Error, Result};
 pub use network::Network;

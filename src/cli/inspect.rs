@@ -46,8 +46,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         meter: false,
         ..Request::default()
     };
-    // A network without weights can be looked at, though it has no plan yet.
-    let plan = compile(&network, &request);
+    // A network without weights can be looked at; its plan is that for any weights.
+    let mut weighted = network.clone();
+    if weighted.nodes.iter().all(|node| node.layer.parameter_count() == 0) {
+        weighted.init(0)?;
+    }
+    let plan = compile(&weighted, &request);
     if arguments.json {
         print(&format!("{:#}\n", as_json(&network, plan.as_ref().ok(), arguments.plan)?))?;
         return Ok(Outcome::Good);
@@ -86,6 +90,13 @@ fn as_text(network: &Network, plan: Option<&Plan>) -> Result<String> {
             out,
             "memory     {} of weights and tables, {work} of work a sample",
             bytes_text(plan.constant_bytes() as u128)
+        );
+        let cost = plan.cost();
+        let [read, written, constants] = [cost.read, cost.written, cost.constants].map(|b| bytes_text(b.into()));
+        let _ = writeln!(
+            out,
+            "a batch    {} dispatches, which read {constants} of weights; a sample reads {read}, writes {written}",
+            cost.dispatches
         );
         let _ = writeln!(out, "dense synaptic operations a step  {}", short(dense as f64));
         for w in &plan.weighted {

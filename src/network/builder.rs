@@ -33,6 +33,12 @@ impl Builder {
         Builder { network, last: 0, error: None }
     }
 
+    /// Names the network.
+    pub fn name_network(mut self, name: impl Into<String>) -> Self {
+        self.network.name = name.into();
+        self
+    }
+
     /// Adds any layer after the last one, under a name made of its kind and position.
     pub fn layer(mut self, layer: Layer) -> Self {
         let index = self.network.nodes.len();

@@ -10,6 +10,7 @@
 //!   1 membrane      conv1.i, lif1.c -> lif1.s                          max pool 2x2 fused
 //! ```
 
+mod cost;
 mod memory;
 mod text;
 
@@ -351,4 +352,5 @@ impl Holds {
     }
 }
 
+pub use cost::Cost;
 pub use text::bytes as bytes_text;
