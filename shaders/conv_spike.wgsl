@@ -1,4 +1,4 @@
-// Convolution of bits or counts, the neurons behind it, and a max pool of their spikes, over all steps: the currents
+// Convolution, the neurons behind it, and a max pool of their spikes, over all steps: the currents
 // never reach memory. Twin: src/kernel/conv_spike.rs.
 
 struct Params {
@@ -8,6 +8,7 @@ struct Params {
     output: Edge,
 }
 
+const SERIES: u32 = p.geometry.input.series;
 const WIDTH: u32 = p.geometry.out_size.y;
 const POOL: vec2<u32> = p.pool;
 const OUT: Edge = p.output;

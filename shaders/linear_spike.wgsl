@@ -1,4 +1,4 @@
-// Fully connected layer of bits or counts, and the neurons behind it, over all steps. Twin: src/kernel/linear_spike.rs.
+// Fully connected layer and the neurons behind it, over all steps. Twin: src/kernel/linear_spike.rs.
 
 struct Params {
     input: Edge,
@@ -6,6 +6,7 @@ struct Params {
     bias: u32,
 }
 
+const SERIES: u32 = p.input.series;
 const OUTPUTS: u32 = p.population.count;
 const WIDTH: u32 = 1u;
 const POOL: vec2<u32> = vec2<u32>(1u, 1u);

@@ -8,6 +8,7 @@ struct Params {
     output: Edge,
 }
 
+const SERIES: u32 = p.input.series;
 const WIDTH: u32 = p.width;
 const POOL: vec2<u32> = p.pool;
 const OUT: Edge = p.output;

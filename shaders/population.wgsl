@@ -47,9 +47,17 @@ fn finish(last: State, sample: u32, cell: u32, channel: u32) {
     }
 }
 
+// The current of a step; that of a constant input, `known` from the step before, stays.
+fn next_current(known: f32, t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
+    if SERIES == 0u && t > 0u {
+        return known;
+    }
+    return current(t, sample, cell, channel - p.population.first);
+}
+
 // One step of one neuron: what is counted, and what is recorded of its potentials.
-fn observed(c: Coefficients, before: State, t: u32, sample: u32, cell: u32, channel: u32) -> Stepped {
-    let stepped = integrate(c, before, current(t, sample, cell, channel - p.population.first));
+fn observed(c: Coefficients, before: State, x: f32, t: u32, sample: u32, cell: u32, channel: u32) -> Stepped {
+    let stepped = integrate(c, before, x);
     tally_updates += select(0u, 1u, stepped.state.v != before.v);
     if stepped.spikes > 0.0 {
         tally_spikes += min(u32(stepped.spikes), (1u << PLANES) - 1u);
@@ -112,8 +120,10 @@ fn main(
 fn potentials(sample: u32, cell: u32, channel: u32) {
     let c = coefficients_of(cell, channel);
     var now = start(c, sample, cell, channel);
+    var x = 0.0;
     for (var t = 0u; t < window.steps; t++) {
-        now = observed(c, now, t, sample, cell, channel).state;
+        x = next_current(x, t, sample, cell, channel);
+        now = observed(c, now, x, t, sample, cell, channel).state;
         output[step_at(OUT, t, sample) + neuron_of(cell, channel)] = bitcast<u32>(now.v);
     }
     finish(now, sample, cell, channel);
@@ -130,8 +140,10 @@ fn pooled_spikes(sample: u32, first: u32, block: u32, alive: bool, pooled: u32, 
         if alive {
             let c = coefficients_of(cell, channel);
             var now = start(c, sample, cell, channel);
+            var x = 0.0;
             for (var t = 0u; t < window.steps; t++) {
-                let stepped = observed(c, now, t, sample, cell, channel);
+                x = next_current(x, t, sample, cell, channel);
+                let stepped = observed(c, now, x, t, sample, cell, channel);
                 fired |= select(0u, 1u << t, stepped.spikes > 0.0);
                 now = stepped.state;
             }
@@ -183,10 +195,12 @@ fn counts(sample: u32, first: u32, block: u32, alive: bool, cell: u32, channel: 
         c = coefficients_of(cell, channel);
         now = start(c, sample, cell, channel);
     }
+    var x = 0.0;
     for (var t = 0u; t < window.steps; t++) {
         var fired = 0u;
         if alive {
-            let stepped = observed(c, now, t, sample, cell, channel);
+            x = next_current(x, t, sample, cell, channel);
+            let stepped = observed(c, now, x, t, sample, cell, channel);
             fired = min(u32(stepped.spikes), (1u << PLANES) - 1u);
             now = stepped.state;
         }

@@ -1,4 +1,5 @@
-//! Convolution of bits or counts, and the neurons behind it, over all steps: the currents never reach memory.
+//! Convolution and the neurons behind it, over all steps: the currents never reach memory. Those of a constant input are
+//! computed once.
 //! Spikes may be pooled (a bit is set where any in the window is). Twin of `shaders/conv_spike.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
@@ -73,8 +74,10 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
                 let cell = y * width + x;
                 p.population.start(memory, window, sample, cell, &mut states);
                 for t in 0..window.steps {
-                    let step = g.input.step(input, window, t, sample);
-                    g.currents(step, weights, (y, x), &mut currents, &mut block);
+                    if t == 0 || g.input.series == 1 {
+                        let step = g.input.step(input, window, t, sample);
+                        g.currents(step, weights, (y, x), &mut currents, &mut block);
+                    }
                     spikes.fill(0);
                     p.population.step(memory, window, (t, sample, cell), &currents, &mut states, &mut spikes);
                     output[at(t)..][own.clone()].iter_mut().zip(&spikes).for_each(|(out, spikes)| *out |= spikes);

@@ -1,4 +1,4 @@
-//! Fully connected layer of bits or counts, and the neurons behind it, over all steps.
+//! Fully connected layer and the neurons behind it, over all steps. Currents of a constant input are computed once.
 //! Twin of `shaders/linear_spike.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
@@ -48,8 +48,10 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     for sample in 0..window.batch {
         p.population.start(memory, window, sample, 0, &mut states);
         for t in 0..window.steps {
-            let step = p.input.step(input, window, t, sample);
-            linear::currents(&p.input, step, weights, &mut currents, &mut block);
+            if t == 0 || p.input.series == 1 {
+                let step = p.input.step(input, window, t, sample);
+                linear::currents(&p.input, step, weights, &mut currents, &mut block);
+            }
             let out = &mut p.population.output.step_mut(output, window, t, sample)[own.clone()];
             out.fill(0);
             p.population.step(memory, window, (t, sample, 0), &currents, &mut states, out);

@@ -216,9 +216,9 @@ impl Kernel {
             |input: &Edge, outputs: u32| u64::from(input.cells) * u64::from(input.channels) * u64::from(outputs);
         match self {
             Kernel::Conv(p) => p.geometry.dense() * steps_of(&p.output),
-            Kernel::ConvSpike(p) => p.geometry.dense() * steps as u64,
+            Kernel::ConvSpike(p) => p.geometry.dense() * steps_of(&p.geometry.input),
             Kernel::Linear(p) => linear(&p.input, p.count) * steps_of(&p.output),
-            Kernel::LinearSpike(p) => linear(&p.input, p.population.count) * steps as u64,
+            Kernel::LinearSpike(p) => linear(&p.input, p.population.count) * steps_of(&p.input),
             Kernel::RecurrentSpike(p) => linear(&p.population.output, p.population.output.channels) * steps as u64,
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,

@@ -15,16 +15,17 @@ impl Kernel {
         let element =
             |edge: &Edge, each: u64| if edge.is_real() { each } else { 32 * (each + u64::from(edge.planes) + 1) };
         let linear = |edge: &Edge| u64::from(edge.cells) * (1 + cell(edge, u64::from(edge.channels)));
-        let neurons = |pool: [u32; 2], current: u64| {
+        let neurons = |pool: [u32; 2], input: &Edge, current: u64| {
             let cells = u64::from(pool[0]) * u64::from(pool[1]);
-            cells * (1 + steps * (34 + current)) + 33 * steps
+            let times = if input.series == 1 { steps } else { 1 };
+            cells * (1 + steps * 34 + times * current) + 33 * steps
         };
         match self {
             Kernel::Conv(p) => p.geometry.rounds(),
             Kernel::Linear(p) => linear(&p.input),
-            Kernel::ConvSpike(p) => neurons(p.pool, p.geometry.rounds()),
-            Kernel::LinearSpike(p) => neurons([1, 1], linear(&p.input)),
-            Kernel::Membrane(p) => neurons(p.pool, u64::from(p.input.planes)),
+            Kernel::ConvSpike(p) => neurons(p.pool, &p.geometry.input, p.geometry.rounds()),
+            Kernel::LinearSpike(p) => neurons([1, 1], &p.input, linear(&p.input)),
+            Kernel::Membrane(p) => neurons(p.pool, &p.input, u64::from(p.input.planes)),
             Kernel::RecurrentSpike(p) => {
                 let lanes = u64::from(super::recurrent_spike::lanes(p));
                 let each = u64::from(p.population.output.channels).div_ceil(lanes);

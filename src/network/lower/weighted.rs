@@ -47,13 +47,10 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Whether a weighted layer is computed by the neurons behind it: they are its only use, in the same group, and
-    /// its input is spikes that change over time.
+    /// Whether a weighted layer is computed by the neurons behind it: they are its only use, in the same group. That of
+    /// a constant input is computed once, before the first step.
     pub(super) fn fuses_with_neuron(&self, node: usize) -> bool {
-        let input = self.graph.nodes[node].inputs[0];
         self.graph.uses(node) == 1
-            && self.planes[input] > 0
-            && self.series[input]
             && self.graph.nodes.iter().enumerate().any(|(i, n)| {
                 n.inputs.contains(&node) && matches!(n.layer, Layer::Neuron(_)) && self.same_group(i, node)
             })

@@ -101,10 +101,12 @@ fn sequence() -> Builder {
     recurrent.linear(4).spiking(CubaLif::default())
 }
 
-/// A shape that does not lie in memory as it came.
+/// A shape that does not lie in memory as it came; a convolution and a linear layer with no neurons right behind.
 fn reshaped() -> Builder {
     let merged = input(&[4, 3, 5], InputKind::Bits).layer(Layer::Flatten { start: 0, end: Some(1) });
-    merged.conv1d(5, 2).spiking(lif()).flatten().linear(3)
+    let pairs = Pool { kind: PoolKind::Max, kernel: vec![2], stride: vec![2], padding: vec![0] };
+    let pooled = merged.conv1d(5, 2).layer(Layer::Pool(pairs)).spiking(lif()).flatten();
+    pooled.linear(6).scale(Tensor::vector(vec![1.5])).spiking(lif()).linear(3)
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.
