@@ -6,6 +6,8 @@ mod failures;
 #[allow(dead_code)] // not every kind is used here
 #[path = "../inputs/files.rs"]
 mod files;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod results;
 
 use std::path::PathBuf;

@@ -39,7 +39,7 @@ impl Lowering<'_> {
                     let population = Population { first, count, ..population };
                     let params = kernel::conv_spike::Params { geometry, population, pool, output: output.edge };
                     let bind = [vec![Slot::Buffer(value.buffer), weights], slots.clone()].concat();
-                    self.emit(node, Kernel::ConvSpike(params), bind, note(pool));
+                    self.emit(node, Kernel::ConvSpike(params), bind, join(currents(&value), note(pool)));
                 }
             }
             Layer::Linear(linear) => {
@@ -50,7 +50,7 @@ impl Lowering<'_> {
                     let population = Population { first, count, ..population };
                     let params = kernel::linear_spike::Params { input: value.edge, population, bias };
                     let bind = [vec![Slot::Buffer(value.buffer), weights], slots.clone()].concat();
-                    self.emit(node, Kernel::LinearSpike(params), bind, "");
+                    self.emit(node, Kernel::LinearSpike(params), bind, currents(&value));
                 }
             }
             other => {
@@ -181,6 +181,17 @@ fn laid_out(core: &Core, shape: &[usize], cells: usize, channels: usize) -> (u32
             (2, (0..cells * channels).map(|i| row(i / channels, i % channels)).collect())
         }
     }
+}
+
+/// How often the currents of a fused layer are computed, where that is not for every step.
+fn currents(input: &Value) -> String {
+    if input.edge.series == 1 { String::new() } else { "currents once".into() }
+}
+
+/// Two notes as one.
+fn join(first: String, second: String) -> String {
+    let both = [first, second].into_iter().filter(|note| !note.is_empty());
+    both.collect::<Vec<_>>().join(", ")
 }
 
 fn note(pool: [u32; 2]) -> String {
