@@ -51,6 +51,7 @@ pub fn choose(argument: &str) -> Result<Device> {
     let open = |choice: Choice| Gpu::open(&choice).map(Device::Gpu);
     match argument {
         "cpu" => Ok(Device::Cpu),
+        "reference" => Ok(Device::Reference),
         "auto" if adapters().iter().all(|a| matches!(a.kind, "software" | "other")) => Ok(Device::Cpu),
         "auto" => open(Choice::Best).or(Ok(Device::Cpu)),
         "gpu" => open(Choice::Best),
@@ -64,6 +65,7 @@ pub fn choose(argument: &str) -> Result<Device> {
 pub fn choose(argument: &str) -> Result<Device> {
     match argument {
         "auto" | "cpu" => Ok(Device::Cpu),
+        "reference" => Ok(Device::Reference),
         other => Err(Error::Unsupported(format!("--device {other}: this program was built without the feature `gpu`"))),
     }
 }

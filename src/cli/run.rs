@@ -45,7 +45,7 @@ pub struct Arguments {
     /// Samples computed together.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
-    /// auto, cpu, gpu, an index from `saltatory devices`, or a part of a name.
+    /// auto, cpu, reference (the plain twins on the CPU), gpu, an index from `saltatory devices`, or a part of a name.
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads (default: one for each core).
@@ -165,6 +165,7 @@ impl Job {
         let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let (in_flight, place) = match &device {
             Device::Cpu => (0, format!("cpu, {threads} threads")),
+            Device::Reference => (0, format!("cpu, plain twins, {threads} threads")),
             #[cfg(feature = "gpu")]
             gpu => (1, gpu.name()),
         };

@@ -1,10 +1,11 @@
-//! The machine of plain twins: every plan step runs on the CPU, samples in parallel over threads.
+//! Plans on the CPU: every step as its plain twin, or in its fast form; samples in parallel over threads.
 
 use std::sync::Mutex;
 
 use rayon::prelude::*;
 
 use super::collect::SampleResult;
+use super::fast::Fast;
 use super::pack::pack;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Window};
@@ -54,13 +55,13 @@ impl Workspace {
     ///
     /// # Errors
     /// [`crate::Error::Layer`] where a neuron fired more often in a step than its bit planes hold.
-    pub(super) fn run(&mut self, plan: &Plan, input: &[f32]) -> Result<SampleResult> {
+    pub(super) fn run(&mut self, plan: &Plan, fast: Option<&Fast>, input: &[f32]) -> Result<SampleResult> {
         self.reset();
         let frame = input.len() / if plan.request.constant_input { 1 } else { plan.request.steps };
         let mut result = SampleResult::default();
         for window in plan.windows(1) {
             let start = if plan.request.constant_input { 0 } else { window.clock as usize * frame };
-            self.window(plan, window, &input[start..]);
+            self.window_with(plan, fast, window, &input[start..]);
             result.window(plan, window, |buffer| self.buffer(plan, buffer));
         }
         result.finish(plan, plan.request.steps, |buffer| self.buffer(plan, buffer))?;
@@ -71,10 +72,10 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`Workspace::run`].
-    pub(super) fn step(&mut self, plan: &Plan, frame: &[f32]) -> Result<SampleResult> {
+    pub(super) fn step(&mut self, plan: &Plan, fast: Option<&Fast>, frame: &[f32]) -> Result<SampleResult> {
         self.clear_counters(plan);
         let window = Window { batch: 1, start: 0, steps: 1, clock: self.clock };
-        self.window(plan, window, frame);
+        self.window_with(plan, fast, window, frame);
         let mut result = SampleResult::default();
         result.window(plan, window, |buffer| self.buffer(plan, buffer));
         result.finish(plan, 1, |buffer| self.buffer(plan, buffer))?;
@@ -90,22 +91,33 @@ impl Workspace {
         }
     }
 
-    /// Runs one window: `input` begins with its steps. What it leaves is in the buffers.
+    /// Runs one window on the plain twins: `input` begins with its steps. What it leaves is in the buffers.
     pub fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
+        self.window_with(plan, None, window, input);
+    }
+
+    fn window_with(&mut self, plan: &Plan, fast: Option<&Fast>, window: Window, input: &[f32]) {
         if window.clock == 0 {
             self.clear_counters(plan);
         }
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
             pack(&edge, input, self.buffer_mut(plan, plan.input));
         }
+        let mut number = 0;
         for stage in &plan.stages {
             match stage {
-                Stage::Window(step) => self.dispatch(plan, step, window),
-                Stage::Loop(loop_steps) => {
+                Stage::Window(step) => {
+                    self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
+                    number += 1;
+                }
+                Stage::Loop(steps) => {
                     for t in 0..window.steps {
                         let window = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
-                        loop_steps.iter().for_each(|step| self.dispatch(plan, step, window));
+                        for (at, step) in steps.iter().enumerate() {
+                            self.dispatch(plan, step, fast.map(|fast| (fast, number + at)), window);
+                        }
                     }
+                    number += steps.len();
                 }
             }
         }
@@ -113,7 +125,7 @@ impl Workspace {
     }
 
     /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
-    pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, window: Window) {
+    pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window) {
         if !plan.runs(step, window) {
             return;
         }
@@ -140,7 +152,9 @@ impl Workspace {
                 Slot::Buffer(b) => bindings.push_read(&self.slots[plan.buffers[b].slot][..words(b)]),
             }
         }
-        step.kernel.run(window, &mut bindings);
+        if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {
+            step.kernel.run(window, &mut bindings);
+        }
         for (slot, memory) in written {
             self.slots[slot] = memory;
         }
@@ -148,13 +162,18 @@ impl Workspace {
 }
 
 /// Runs a batch: one sample per task. Results come in order, and do not depend on the number of threads.
-pub(super) fn run_batch(plan: &Plan, samples: &[&[f32]], pool: &Mutex<Vec<Workspace>>) -> Result<Vec<SampleResult>> {
+pub(super) fn run_batch(
+    plan: &Plan,
+    fast: Option<&Fast>,
+    samples: &[&[f32]],
+    pool: &Mutex<Vec<Workspace>>,
+) -> Result<Vec<SampleResult>> {
     let take = || pool.lock().ok().and_then(|mut pool| pool.pop()).unwrap_or_else(|| Workspace::new(plan));
     samples
         .par_iter()
         .map(|input| {
             let mut workspace = take();
-            let result = workspace.run(plan, input);
+            let result = workspace.run(plan, fast, input);
             if let Ok(mut pool) = pool.lock() {
                 pool.push(workspace);
             }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::collect::SampleResult;
 use super::cpu::{self, Workspace};
+use super::fast::Fast;
 #[cfg(feature = "gpu")]
 use super::gpu::{self, Gpu, GpuMachine};
 use crate::error::Result;
@@ -12,9 +13,11 @@ use crate::plan::Plan;
 /// Where networks run.
 #[derive(Clone, Debug, Default)]
 pub enum Device {
-    /// On the CPU.
+    /// On the CPU, vectorised.
     #[default]
     Cpu,
+    /// On the CPU by the plain twins: the reference that every other machine must equal.
+    Reference,
     /// On a GPU.
     #[cfg(feature = "gpu")]
     Gpu(Gpu),
@@ -25,6 +28,7 @@ impl Device {
     pub fn name(&self) -> String {
         match self {
             Device::Cpu => "cpu".into(),
+            Device::Reference => "cpu, plain twins".into(),
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => {
                 let info = gpu.info();
@@ -36,7 +40,7 @@ impl Device {
     /// The most bytes that one binding holds.
     pub(super) fn binding_limit(&self) -> usize {
         match self {
-            Device::Cpu => usize::MAX,
+            Device::Cpu | Device::Reference => usize::MAX,
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => gpu.binding_limit() as usize,
         }
@@ -45,7 +49,7 @@ impl Device {
     /// The most steps that a window of time may have.
     pub(super) fn most_steps(&self) -> Option<usize> {
         match self {
-            Device::Cpu => None,
+            Device::Cpu | Device::Reference => None,
             #[cfg(feature = "gpu")]
             Device::Gpu(_) => Some(crate::kernel::MOST_STEPS),
         }
@@ -57,6 +61,8 @@ impl Device {
 pub(super) enum Machine {
     Cpu {
         plan: Arc<Plan>,
+        /// `None`: plain twins alone.
+        fast: Option<Arc<Fast>>,
         /// Memory of samples that are done.
         pool: Mutex<Vec<Workspace>>,
         stream: Box<Workspace>,
@@ -77,7 +83,10 @@ pub(super) enum Pending {
 impl Machine {
     pub fn new(device: &Device, plan: Arc<Plan>, threads: Option<Arc<rayon::ThreadPool>>) -> Machine {
         match device {
-            Device::Cpu => Machine::Cpu { plan, pool: Mutex::default(), stream: Box::default(), threads },
+            Device::Cpu | Device::Reference => {
+                let fast = matches!(device, Device::Cpu).then(|| Arc::new(Fast::new(&plan)));
+                Machine::Cpu { plan, fast, pool: Mutex::default(), stream: Box::default(), threads }
+            }
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => Machine::Gpu(Box::new(GpuMachine::new(gpu.clone(), plan))),
         }
@@ -94,8 +103,8 @@ impl Machine {
     /// Begins a batch; a CPU is done with it at once.
     pub async fn submit(&mut self, samples: &[&[f32]]) -> Result<Pending> {
         match self {
-            Machine::Cpu { plan, pool, threads, .. } => {
-                let run = || cpu::run_batch(plan, samples, pool);
+            Machine::Cpu { plan, fast, pool, threads, .. } => {
+                let run = || cpu::run_batch(plan, fast.as_deref(), samples, pool);
                 Ok(Pending::Done(threads.as_ref().map_or_else(run, |threads| threads.install(run))))
             }
             #[cfg(feature = "gpu")]
@@ -119,11 +128,11 @@ impl Machine {
     /// The next step of a stream.
     pub async fn step(&mut self, frame: &[f32]) -> Result<SampleResult> {
         match self {
-            Machine::Cpu { plan, stream, .. } => {
+            Machine::Cpu { plan, fast, stream, .. } => {
                 if stream.is_empty() {
                     **stream = Workspace::new(plan);
                 }
-                stream.step(plan, frame)
+                stream.step(plan, fast.as_deref(), frame)
             }
             #[cfg(feature = "gpu")]
             Machine::Gpu(machine) => machine.step(frame).await,

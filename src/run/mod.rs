@@ -5,6 +5,7 @@
 
 mod collect;
 pub mod cpu;
+mod fast;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod machine;

@@ -279,3 +279,24 @@ fn weights_in_pieces_change_nothing() {
     }
     assert!(pieces >= 3, "{pieces}");
 }
+
+#[test]
+fn the_fast_machine_gives_what_the_plain_twins_give() {
+    use saltatory::run::{Device, verify};
+    let verdicts = verify::verify(&Device::Cpu, |_| {}).unwrap();
+    for verdict in &verdicts {
+        assert_eq!(verdict.difference, None, "{}", verdict.name);
+        assert!(verdict.spikes > 20, "{verdict:?}");
+    }
+    let spikes = Cell::new(0);
+    on_random_networks(300, |recipe, network| {
+        let input = batch(recipe, network, 2, recipe.steps % 2 == 0);
+        let options = |device| Options { device, steps: Some(recipe.steps), slice: Some(3), ..Default::default() };
+        let expected = run(network, &input, options(Device::Reference));
+        let got = run(network, &input, options(Device::Cpu));
+        spikes.set(spikes.get() + got.metrics.populations.iter().map(|p| p.spikes).sum::<u64>());
+        prop_assert_eq!(verify::difference(&expected, &got), None);
+        Ok(())
+    });
+    assert!(spikes.get() > 10_000, "{}", spikes.get());
+}

@@ -107,14 +107,14 @@ impl Case {
     }
 }
 
-/// Runs every case on the CPU and on a device.
+/// Runs every case by the plain twins and on a device.
 ///
 /// # Errors
 /// A device that fails.
 pub fn verify(device: &Device, mut seen: impl FnMut(&Verdict)) -> Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
     for case in cases()? {
-        let (expected, got) = (case.run(&Device::Cpu)?, case.run(device)?);
+        let (expected, got) = (case.run(&Device::Reference)?, case.run(device)?);
         let spikes = expected.metrics.populations.iter().map(|p| p.spikes).sum();
         let verdict = Verdict { name: case.name, difference: difference(&expected, &got), spikes };
         seen(&verdict);
