@@ -7,3 +7,4 @@ mod networks;
 mod parity;
 #[path = "../invariance/random.rs"]
 mod random;
+mod sabotage;

@@ -67,7 +67,7 @@ fn random_networks_are_the_same_to_the_bit() {
     let spikes = std::cell::Cell::new(0);
     let property = |recipe: crate::random::Recipe| {
         let network = recipe.network();
-        let constant = recipe.steps % 2 == 0;
+        let constant = recipe.steps.is_multiple_of(2);
         let samples: Vec<Vec<f32>> = (0..3).map(|n| recipe.sample(&network, n, constant)).collect();
         let rows: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
         let readout = [Readout::Mean, Readout::Trace, Readout::Max][recipe.steps % 3];

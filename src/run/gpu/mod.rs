@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `adapters` | which GPUs there are, and which one is meant |
+//! | `budget` | what a GPU is asked for at most |
 //! | `context` | [`Gpu`]: a device with its pipelines; shared by everything that runs on it |
 //! | `pipelines` | a kernel becomes a pipeline, once |
 //! | `prepared` | [`Prepared`]: a plan's memory, pipelines and bind groups on a device |
@@ -14,6 +15,7 @@
 
 mod adapters;
 mod batch;
+mod budget;
 mod compare;
 mod context;
 mod pipelines;
@@ -23,8 +25,9 @@ mod schedule;
 mod trusted;
 
 pub use adapters::{AdapterInfo, Choice, adapters};
+pub use budget::Budget;
 pub use compare::{Difference, Word, compare};
-pub use context::{Gpu, required};
+pub use context::{Gpu, ShaderEdit, required};
 pub use prepared::Prepared;
 
 pub(super) use batch::{GpuMachine, Pending};

@@ -50,17 +50,21 @@ fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgp
     if end == 0 {
         return None;
     }
-    let staging = prepared.gpu.device().create_buffer(&wgpu::BufferDescriptor {
-        label: Some("results"),
-        size: end as u64,
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
+    let staging = staging(&prepared.gpu, end as u64);
     for (buffer, range) in &places {
         let from = prepared.buffer(*buffer);
         encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
     }
     Some(Part { window, staging, places, last: false, submission: None })
+}
+
+fn staging(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("results"),
+        size: bytes,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
 }
 
 /// The buffers to be read after a window, or after the last one.
@@ -76,6 +80,12 @@ fn wanted(plan: &Plan, last: bool) -> Vec<usize> {
         wanted.extend(plan.weighted.iter().filter_map(|w| w.meter));
     }
     wanted
+}
+
+/// Bytes that a window leaves to be read for one sample, at most.
+pub(super) fn sample_bytes(plan: &Plan) -> u64 {
+    let words = wanted(plan, true).into_iter().map(|b| plan.buffers[b].holds.words(plan.window_steps(), 1) as u64);
+    4 * words.sum::<u64>()
 }
 
 /// Waits for the parts of a batch, in order, and hands every sample its own.
@@ -121,9 +131,25 @@ pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>
     read(gpu, &part.submitted(submission)).await
 }
 
+/// The words of a buffer from a byte on.
+pub(super) async fn from(gpu: &Gpu, buffer: &wgpu::Buffer, first: u64) -> Result<Vec<u32>> {
+    if first >= buffer.size() {
+        return Ok(Vec::new());
+    }
+    let staging = staging(gpu, buffer.size() - first);
+    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+    encoder.copy_buffer_to_buffer(buffer, first, &staging, 0, None);
+    let submission = gpu.queue().submit([encoder.finish()]);
+    mapped(gpu, &staging, Some(submission)).await
+}
+
 /// The words of a part, once they are there.
 async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
-    let slice = part.staging.slice(..);
+    mapped(gpu, &part.staging, part.submission.clone()).await
+}
+
+async fn mapped(gpu: &Gpu, staging: &wgpu::Buffer, submission: Option<wgpu::SubmissionIndex>) -> Result<Vec<u32>> {
+    let slice = staging.slice(..);
     let state: Arc<Mutex<Mapped>> = Arc::default();
     let done = state.clone();
     slice.map_async(wgpu::MapMode::Read, move |result| {
@@ -133,9 +159,9 @@ async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
         }
     });
     // On the web this does nothing, and the event loop calls back.
-    let wait = wgpu::PollType::Wait { submission_index: part.submission.clone(), timeout: None };
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: None };
     gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;
-    let mapped = poll_fn(|context| match state.lock() {
+    let outcome = poll_fn(|context| match state.lock() {
         Ok(mut state) => match state.0.take() {
             Some(result) => Poll::Ready(result.map_err(|e| e.to_string())),
             None => {
@@ -145,10 +171,10 @@ async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
         },
         Err(_) => Poll::Ready(Err("the callback failed".into())),
     });
-    mapped.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
+    outcome.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
     let view = slice.get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
     let words = bytemuck::pod_collect_to_vec(&view);
     drop(view);
-    part.staging.unmap();
+    staging.unmap();
     Ok(words)
 }

@@ -32,11 +32,17 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         ("norse", norse),
         ("sinabs", sinabs),
         ("snntorch", snntorch),
+        ("padded pools", padded_pools()),
+        ("ties, >=", ties(Dialect::SpikingJelly, If::default())),
+        ("ties, >", ties(Dialect::SnnTorch, Lif::beta(1.0))),
     ];
     let build = |(name, builder): (&'static str, Builder)| {
         let mut network = builder.build()?;
         network.init(7)?;
         network.nodes.iter_mut().for_each(|node| liven(&mut node.layer));
+        if name.starts_with("ties") {
+            network.nodes.iter_mut().for_each(|node| quarter(&mut node.layer));
+        }
         Ok((name, network))
     };
     builders.into_iter().map(build).collect()
@@ -51,6 +57,15 @@ fn liven(layer: &mut Layer) {
     let terms = (weight.len() / weight.shape()[0]) as f32;
     for (i, w) in weight.data_mut().iter_mut().enumerate() {
         *w = 4.0 * (noise(i) - 0.5) / terms.sqrt() + 3.0 / terms;
+    }
+}
+
+/// Whole quarters, so that potentials meet thresholds to the bit.
+fn quarter(layer: &mut Layer) {
+    if let Layer::Linear(Linear { weight, bias, .. }) = layer {
+        for values in [weight, bias].into_iter().flatten() {
+            values.data_mut().iter_mut().for_each(|w| *w = (*w * 4.0).round() / 4.0);
+        }
     }
 }
 
@@ -105,6 +120,19 @@ fn sequence() -> Builder {
 fn reshaped() -> Builder {
     let merged = input(&[4, 3, 5], InputKind::Bits).layer(Layer::Flatten { start: 0, end: Some(1) });
     merged.conv1d(5, 2).spiking(lif()).flatten().linear(3)
+}
+
+/// Pools with padding and overlap.
+fn padded_pools() -> Builder {
+    let pool = |kind| Layer::Pool(Pool { kind, kernel: vec![3, 3], stride: vec![2, 2], padding: vec![1, 1] });
+    let spikes = input(&[2, 11, 9], InputKind::Real).conv2d(7, 3).spiking(lif()).layer(pool(PoolKind::Max));
+    spikes.conv2d(6, 1).spiking(lif()).layer(pool(PoolKind::Average)).flatten().linear(5).spiking(lif())
+}
+
+/// Potentials that are exactly at the threshold; dialects part there.
+fn ties(dialect: Dialect, neuron: impl Into<Neuron>) -> Builder {
+    let neuron = neuron.into();
+    input(&[16], InputKind::Bits).dialect(dialect).linear(40).spiking(neuron.clone()).linear(6).spiking(neuron)
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.
