@@ -3,6 +3,7 @@
 
 mod declarations;
 mod gpus;
+mod memory;
 mod networks;
 mod parity;
 #[path = "../invariance/random.rs"]

@@ -45,30 +45,30 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("fires above the threshold only", "ties, >=, series", |_, text| {
         text.replace("select(v > c.threshold, v >= c.threshold", "select(v > c.threshold, v > c.threshold")
     }),
-    sabotage("several spikes: a multiple of the threshold is missed", "counted events, series", |_, text| {
+    sabotage("several spikes: a multiple of the threshold is missed", "multiples, series", |_, text| {
         text.replace("c.threshold) <= h {", "c.threshold) < h {")
             .replace("rounded(n * c.threshold) > h", "rounded(n * c.threshold) >= h")
     }),
-    sabotage("several spikes: the quotient is not put right", "counted events, series", |_, text| {
+    sabotage("several spikes: the quotient is not put right", "multiples, series", |_, text| {
         text.replace("c.threshold) <= h {", "c.threshold) <= h && false {")
             .replace("c.threshold) > h {", "c.threshold) > h && false {")
     }),
-    sabotage("weights of spikes times 1 + 2e-7", "images, series", |_, text| {
+    sabotage("weights of spikes times 1 + 2e-7", "images, recorded", |_, text| {
         text.replace("stride] * factor;", "stride] * 1.0000002 * factor;")
     }),
-    sabotage("weights of reals times 1 + 2e-7", "images, series", |_, text| {
+    sabotage("weights of reals times 1 + 2e-7", "images, recorded", |_, text| {
         text.replace("rounded(weights[row + i * stride] *", "rounded(weights[row + i * stride] * 1.0000002 *")
     }),
-    sabotage("leak times 1 + 2e-7", "images, series", |_, text| {
+    sabotage("leak times 1 + 2e-7", "images, recorded", |_, text| {
         text.replace("rounded(c.leak *", "rounded(1.0000002 * c.leak *")
     }),
-    sabotage("block sums of 4 words", "wide, series", |_, text| {
+    sabotage("block sums of 4 words", "wide, recorded", |_, text| {
         text.replace("BLOCK_WORDS: u32 = 8u", "BLOCK_WORDS: u32 = 4u")
     }),
-    sabotage("one block sum", "wide, series", |_, text| {
+    sabotage("one block sum", "wide, recorded", |_, text| {
         text.replace("if block != sum.at {", "if block != sum.at && false {")
     }),
-    sabotage("bias first", "images, series", |_, text| {
+    sabotage("bias first", "images, recorded", |_, text| {
         let conv = "select(0.0, weights[taps * inputs * g.out_channels + channel], g.bias == 1u)";
         let linear = "select(0.0, weights[IN.cells * IN.channels * OUTPUTS + channel], p.bias == 1u)";
         let bias = if text.contains("if g.bias == 1u {") { conv } else { linear };
@@ -76,36 +76,36 @@ const SABOTAGES: &[Sabotage] = &[
             .replace("if g.bias == 1u {", "if false {")
             .replace("return result + weights[IN.cells", "return result + 0.0 * weights[IN.cells")
     }),
-    sabotage("contracted: leak of all", "norse, series", |_, text| {
+    sabotage("contracted: leak of all", "padded pools, recorded", |_, text| {
         fuse(text, "v + rounded(c.leak * (drive - (v - c.rest)))", "fused(c.leak, drive - (v - c.rest), v)")
     }),
-    sabotage("contracted: leak of the potential", "norse, series", |_, text| {
+    sabotage("contracted: leak of the potential", "padded pools, recorded", |_, text| {
         fuse(text, "(v - rounded(c.leak * (v - c.rest))) + drive", "fused(-c.leak, v - c.rest, v) + drive")
     }),
-    sabotage("contracted: decay", "snntorch, series", |_, text| {
+    sabotage("contracted: decay", "snntorch, recorded", |_, text| {
         fuse(text, "(rounded(c.leak * v) + drive)", "fused(c.leak, v, drive)")
     }),
-    sabotage("contracted: input of the membrane", "sinabs, series", |_, text| {
+    sabotage("contracted: input of the membrane", "sinabs, recorded", |_, text| {
         fuse(text, "(rounded(c.leak * v) + drive)", "fused(c.input, seen, rounded(c.leak * v))")
     }),
-    sabotage("contracted: synaptic current", "norse, series", |_, text| {
+    sabotage("contracted: synaptic current", "norse, recorded", |_, text| {
         fuse(
             text,
             "rounded(c.current_keep * before.i) + rounded(c.current_input * x)",
             "fused(c.current_keep, before.i, rounded(c.current_input * x))",
         )
     }),
-    sabotage("contracted: reset by subtraction", "counted events, series", |_, text| {
+    sabotage("contracted: reset by subtraction", "many spikes, recorded", |_, text| {
         fuse(text, "h - rounded((spikes - again) * c.threshold)", "fused(again - spikes, c.threshold, h)")
     }),
-    sabotage("contracted: real-valued sums", "images, static", |_, text| {
+    sabotage("contracted: real-valued sums", "images, recorded", |_, text| {
         fuse(
             text,
             "sum.block += rounded(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));",
             "sum.block = fused(weights[row + i * stride], bitcast<f32>(sum_word(cell + first + i)), sum.block);",
         )
     }),
-    sabotage("contracted: scale and shift", "scaled, series", |_, text| {
+    sabotage("contracted: scale and shift", "normalised, recorded", |_, text| {
         fuse(
             text,
             "rounded(x * factors[2u * pair]) + factors[2u * pair + 1u]",
@@ -115,7 +115,7 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("delayed reset dropped", "residual, series", |_, text| {
         text.replace("is(FIRES) && fires(c, before.v)", "false")
     }),
-    sabotage("lower bound of the potential dropped", "counted events, recorded", |_, text| {
+    sabotage("lower bound of the potential dropped", "normalised, recorded", |_, text| {
         text.replace("after < c.v_min", "false")
     }),
     sabotage("factors of bit planes missing", "counted events, series", |_, text| {
@@ -139,10 +139,10 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("synaptic current not kept", "residual, in slices", |_, text| {
         text.replace("state[at + 1u] = last.i;", "state[at + 1u] = 0.0;")
     }),
-    sabotage("recurrent state kept without the current", "recurrent current, in slices", |_, text| {
+    sabotage("recurrent state kept without the current", "delays and recurrence, recorded in slices", |_, text| {
         text.replace("state[at + 1u] = currents[neuron];", "state[at + 1u] = 0.0;")
     }),
-    sabotage("recurrent spikes kept of the step before", "delays and recurrence, in slices", |_, text| {
+    sabotage("recurrent spikes kept of the step before", "snntorch, recorded in slices", |_, text| {
         text.replace("window.steps % 3u * NEURON_WORDS", "(window.steps + 2u) % 3u * NEURON_WORDS")
     }),
     sabotage(
@@ -155,10 +155,10 @@ const SABOTAGES: &[Sabotage] = &[
             _ => text,
         },
     ),
-    sabotage("counts forgotten between slices", "images, sliced mean", |_, text| {
+    sabotage("counts forgotten between slices", "images, in slices", |_, text| {
         text.replace("output[at + plane], 0u, window.clock == 0u)", "output[at + plane], 0u, true)")
     }),
-    sabotage("scores forgotten between slices", "images, in slices", |kernel, text| match kernel {
+    sabotage("scores forgotten between slices", "images, recorded in slices", |kernel, text| match kernel {
         "readout" => text
             .replace("window.clock > 0u && p.mode != TRACE", "false")
             .replace("window.clock == 0u && t == 0u", "t == 0u"),
@@ -174,7 +174,7 @@ const SABOTAGES: &[Sabotage] = &[
             "if lane != 63u { atomicAdd(&shared_tally[0], tally_spikes); }",
         )
     }),
-    sabotage("tally misses the highest count", "counted events, series", |_, text| {
+    sabotage("tally misses the highest count", "many spikes, series", |_, text| {
         text.replace(
             "u32(stepped.spikes));\n    }\n    if p.population.records",
             "0u);\n    }\n    if p.population.records",
@@ -185,13 +185,13 @@ const SABOTAGES: &[Sabotage] = &[
         _ => text,
     }),
     sabotage("count drops a carry", "images, series", |_, text| text.replace("carry &= old;", "carry = 0u;")),
-    sabotage("channels across two words are cut", "residual, series", |_, text| {
+    sabotage("channels across two words are cut", "padded pools, series", |_, text| {
         text.replace("shift != 0u && shift + count > 32u", "false")
     }),
 ];
 
 /// Every case with its output on the CPU.
-fn expected() -> &'static [(Case, Output)] {
+pub fn expected() -> &'static [(Case, Output)] {
     static EXPECTED: OnceLock<Vec<(Case, Output)>> = OnceLock::new();
     EXPECTED.get_or_init(|| {
         let cases = verify::cases().unwrap().into_iter();

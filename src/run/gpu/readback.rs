@@ -136,10 +136,14 @@ pub(super) async fn from(gpu: &Gpu, buffer: &wgpu::Buffer, first: u64) -> Result
     if first >= buffer.size() {
         return Ok(Vec::new());
     }
-    let staging = staging(gpu, buffer.size() - first);
-    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
-    encoder.copy_buffer_to_buffer(buffer, first, &staging, 0, None);
-    let submission = gpu.queue().submit([encoder.finish()]);
+    let copy = || {
+        let staging = staging(gpu, buffer.size() - first);
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+        encoder.copy_buffer_to_buffer(buffer, first, &staging, 0, None);
+        let submission = gpu.queue().submit([encoder.finish()]);
+        (staging, submission)
+    };
+    let (staging, submission) = gpu.checked("reading memory", copy).await?;
     mapped(gpu, &staging, Some(submission)).await
 }
 
@@ -152,12 +156,16 @@ async fn mapped(gpu: &Gpu, staging: &wgpu::Buffer, submission: Option<wgpu::Subm
     let slice = staging.slice(..);
     let state: Arc<Mutex<Mapped>> = Arc::default();
     let done = state.clone();
-    slice.map_async(wgpu::MapMode::Read, move |result| {
-        if let Ok(mut state) = done.lock() {
-            state.0 = Some(result);
-            state.1.take().into_iter().for_each(Waker::wake);
-        }
-    });
+    // A lost device makes invalid buffers without a word; mapping one is an error that would panic.
+    let map = || {
+        slice.map_async(wgpu::MapMode::Read, move |result| {
+            if let Ok(mut state) = done.lock() {
+                state.0 = Some(result);
+                state.1.take().into_iter().for_each(Waker::wake);
+            }
+        });
+    };
+    gpu.checked("reading results", map).await?;
     // On the web this does nothing, and the event loop calls back.
     let wait = wgpu::PollType::Wait { submission_index: submission, timeout: None };
     gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;

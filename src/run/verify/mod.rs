@@ -52,7 +52,8 @@ pub fn cases() -> Result<Vec<Case>> {
         ("static", true, base.clone()),
         ("series", false, base.clone()),
         ("recorded", false, Options { readout: Some(Readout::Trace), record: true, ..base.clone() }),
-        ("in slices", false, Options { readout: Some(Readout::Max), slice: Some(4), ..base }),
+        ("in slices", false, Options { slice: Some(4), ..base.clone() }),
+        ("recorded in slices", false, Options { readout: Some(Readout::Max), record: true, slice: Some(4), ..base }),
     ];
     let mut cases = Vec::new();
     for (name, network) in networks()? {
