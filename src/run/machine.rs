@@ -131,11 +131,11 @@ impl Machine {
     }
 
     /// Words of working memory that batches of so many samples have no use for.
+    #[cfg(feature = "gpu")]
     pub async fn beyond(&self, samples: usize) -> Result<Vec<u32>> {
         match self {
             // A workspace holds one sample.
             Machine::Cpu { .. } => Ok(Vec::new()),
-            #[cfg(feature = "gpu")]
             Machine::Gpu(machine) => machine.beyond(samples).await,
         }
     }

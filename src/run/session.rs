@@ -291,6 +291,7 @@ impl Session {
     ///
     /// # Errors
     /// A device that is lost.
+    #[cfg(feature = "gpu")]
     #[doc(hidden)]
     pub fn beyond(&self, samples: usize) -> Result<Vec<u32>> {
         match &self.batch {

@@ -117,7 +117,7 @@ pub fn run(network: &Network, options: &Options, x: &Tensor) -> Output {
 
 /// Values of a batch that software GPUs are given: of longer recordings only the beginning.
 #[cfg(feature = "gpu")]
-const GPU_VALUES: usize = 200_000;
+const GPU_VALUES: usize = 100_000;
 
 /// The first steps of a batch `[batch, time, ...]` that has too many values.
 #[cfg(feature = "gpu")]

@@ -1,4 +1,5 @@
 //! Shaders and the GPU machine: declarations without a GPU, then results equal to those of the plain twins.
+#![cfg(feature = "gpu")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod declarations;
