@@ -119,7 +119,7 @@ fn counted_events() -> Builder {
 fn residual() -> Builder {
     let late = RuleChanges { reset_delay: Some(1), ..Default::default() };
     let stem = input(&[6, 7, 5], InputKind::Bits).conv2d(12, 3).groups(3).dilation(2).padding(2);
-    let stem = stem.spiking(CubaLif::default()).name("stem");
+    let stem = stem.spiking(CubaLif { decay_syn: Decay::Tau(3.0.into()), ..Default::default() }).name("stem");
     let sum = stem.conv2d(12, 1).spiking(lif_with(late)).add("stem").name("sew");
     sum.conv2d(8, 3).spiking(lif()).avg_pool(3).flatten().linear(4).spiking(lif())
 }
