@@ -119,7 +119,9 @@ fn counted_events() -> Builder {
 fn residual() -> Builder {
     let late = RuleChanges { reset_delay: Some(1), ..Default::default() };
     let stem = input(&[6, 7, 5], InputKind::Bits).conv2d(12, 3).groups(3).dilation(2).padding(2);
-    let stem = stem.spiking(CubaLif { decay_syn: Decay::Tau(3.0.into()), ..Default::default() }).name("stem");
+    let stem = stem
+        .spiking(CubaLif { decay_syn: Decay::Tau(3.0.into()), threshold: 0.3.into(), ..Default::default() })
+        .name("stem");
     let sum = stem.conv2d(12, 1).spiking(lif_with(late)).add("stem").name("sew");
     sum.conv2d(8, 3).spiking(lif()).avg_pool(3).flatten().linear(4).spiking(lif())
 }
@@ -129,8 +131,12 @@ fn sequence() -> Builder {
     let pairs = Pool { kind: PoolKind::Max, kernel: vec![2], stride: vec![2], padding: vec![0] };
     let spikes = input(&[3, 20], InputKind::Bits).conv1d(9, 5).spiking(lif()).layer(Layer::Pool(pairs));
     let late = spikes.delay(3).layer(Layer::Delay((0..72).map(|i| i % 5).collect()));
-    let recurrent =
-        late.scale(Tensor::vector(vec![0.5; 9])).flatten().linear(33).spiking(CubaLif::default()).recurrent(true);
+    let recurrent = late
+        .scale(Tensor::vector(vec![0.5; 9]))
+        .flatten()
+        .linear(33)
+        .spiking(CubaLif { threshold: 0.1.into(), ..Default::default() })
+        .recurrent(true);
     recurrent.linear(4).spiking(CubaLif::default())
 }
 
