@@ -148,6 +148,16 @@ impl Machine {
         }
     }
 
+    /// Words of working memory that batches of so many samples have no use for.
+    #[cfg(feature = "gpu")]
+    pub async fn beyond(&self, samples: usize) -> Result<Vec<u32>> {
+        match self {
+            // A workspace holds one sample.
+            Machine::Cpu { .. } => Ok(Vec::new()),
+            Machine::Gpu(machine) => machine.beyond(samples).await,
+        }
+    }
+
     /// Fills working memory with a value that shows up where it is read before it is written.
     pub fn poison(&mut self, word: u32) {
         match self {

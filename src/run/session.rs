@@ -205,7 +205,10 @@ impl Session {
     }
 
     async fn begin(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Ticket> {
-        let mut request = self.request(sequence)?;
+        self.begin_request(samples, self.request(sequence)?).await
+    }
+
+    async fn begin_request(&mut self, samples: &[&[f32]], mut request: Request) -> Result<Ticket> {
         loop {
             let machine = self.machine(request)?;
             match machine.submit(samples).await {
@@ -229,9 +232,7 @@ impl Session {
                 // A neuron fired more often than its bit planes hold: more planes give the same bits for all else.
                 Err(Error::Layer { .. }) if request.count_planes < Request::MOST_COUNT_PLANES => {
                     request.count_planes = Request::MOST_COUNT_PLANES;
-                    let machine = self.machine(request)?;
-                    pending = machine.submit(samples).await?;
-                    plan = machine.plan().clone();
+                    Ticket { plan, pending } = self.begin_request(samples, request).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -284,6 +285,20 @@ impl Session {
     /// tests.
     pub fn poison(&mut self, word: u32) {
         self.batch.iter_mut().chain(&mut self.stream).for_each(|machine| machine.poison(word));
+    }
+
+    /// The words of working memory that a batch of so many samples has no use for: for tests, which [`Session::poison`]
+    /// them and see that they stay as they are. There are some where a larger batch ran before, on a GPU.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    #[cfg(feature = "gpu")]
+    #[doc(hidden)]
+    pub fn beyond(&self, samples: usize) -> Result<Vec<u32>> {
+        match &self.batch {
+            Some(machine) => pollster::block_on(machine.beyond(samples)),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn request(&self, sequence: Option<usize>) -> Result<Request> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "gpu")]
+use saltatory::run::verify::difference;
 use saltatory::run::{Options, Output, Recording};
 use saltatory::{Network, Session, Tensor};
 use serde_json::Value;
@@ -93,8 +95,41 @@ pub fn swap_axes(tensor: &Tensor) -> Tensor {
 
 /// Runs a network on `[batch, ...]` or `[batch, time, ...]` and records everything.
 pub fn record(network: &Network, x: &Tensor) -> Output {
-    let options = Options { record: true, ..Default::default() };
-    Session::new(network.clone(), options).unwrap().run(x).unwrap()
+    run(network, &Options { record: true, ..Default::default() }, x)
+}
+
+/// Runs a network on the CPU, and on a GPU where there is one, which must give the same to the bit.
+pub fn run(network: &Network, options: &Options, x: &Tensor) -> Output {
+    let on = |device, x: &Tensor| {
+        Session::new(network.clone(), Options { device, ..options.clone() }).unwrap().run(x).unwrap()
+    };
+    let expected = on(Default::default(), x);
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = crate::gpus::device() {
+        let difference = match beginning(network, x) {
+            Some(x) => difference(&on(Default::default(), &x), &on(gpu, &x)),
+            None => difference(&expected, &on(gpu, x)),
+        };
+        assert_eq!(difference, None, "{}", network.name);
+    }
+    expected
+}
+
+/// Values of a batch that software GPUs are given: of longer recordings only the beginning.
+#[cfg(feature = "gpu")]
+const GPU_VALUES: usize = 100_000;
+
+/// The first steps of a batch `[batch, time, ...]` that has too many values.
+#[cfg(feature = "gpu")]
+fn beginning(network: &Network, x: &Tensor) -> Option<Tensor> {
+    let frame: usize = network.input.shape.iter().product();
+    let most = GPU_VALUES / (frame * x.shape()[0]);
+    if x.shape().len() == network.input.shape.len() + 1 || x.shape()[1] <= most {
+        return None;
+    }
+    let rows = x.data().chunks(frame * x.shape()[1]).flat_map(|row| &row[..most * frame]);
+    let shape = [&[x.shape()[0], most], &x.shape()[2..]].concat();
+    Some(Tensor::new(shape, rows.copied().collect()).unwrap())
 }
 
 /// What was recorded of a layer, `[batch, time, ...]`, by a field of the recording.

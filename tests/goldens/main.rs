@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod case;
+#[cfg(feature = "gpu")]
+#[path = "../gpu/gpus.rs"]
+mod gpus;
 mod nets;
 mod neurons;
 #[cfg(feature = "nir")]

@@ -33,8 +33,7 @@ fn exported_networks() {
         }
         let options =
             saltatory::run::Options { readout: Some(saltatory::network::Readout::Trace), ..Default::default() };
-        let mut session = saltatory::Session::new(network, options).unwrap();
-        let trace = session.run(&case.batch_first("x")).unwrap().scores;
+        let trace = case::run(&network, &options, &case.batch_first("x")).scores;
         report.close(&format!("{} out", case.id), trace.data(), case.batch_first("out").data());
     }
     report.finish(70);

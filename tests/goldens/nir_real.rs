@@ -5,7 +5,7 @@ use saltatory::network::Readout;
 use saltatory::neuron::rules::{Reset, SpikesPerStep};
 use saltatory::neuron::{Dialect, RuleChanges};
 use saltatory::run::Options as RunOptions;
-use saltatory::{Network, Session, Tensor};
+use saltatory::{Network, Tensor};
 
 use crate::case::{self, Case, Report};
 
@@ -41,7 +41,7 @@ fn cnn_on_events() {
         let first = case.tensor("spikes.1");
         report.exact(&format!("{} spikes.1", case.id), &spikes(1)[..first.len()], first.data());
         let options = RunOptions { readout: Some(Readout::Count), ..Default::default() };
-        let counts = Session::new(network, options).unwrap().run(&x).unwrap().scores;
+        let counts = case::run(&network, &options, &x).scores;
         report.exact(&format!("{} out_counts", case.id), counts.data(), case.tensor("out_counts").data());
     }
     report.finish(21);

@@ -101,6 +101,17 @@ impl GpuMachine {
     pub fn poison(&mut self, word: u32) {
         self.prepared.iter().for_each(|prepared| prepared.poison(word));
     }
+
+    /// As [`Prepared::beyond`]; for tests.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn beyond(&self, samples: usize) -> Result<Vec<u32>> {
+        match &self.prepared {
+            Some(prepared) => prepared.beyond(samples).await,
+            None => Ok(Vec::new()),
+        }
+    }
 }
 
 /// What is prepared, or prepared anew where the batch has grown and more may fit.
@@ -121,7 +132,7 @@ async fn prepare<'a>(
 /// Submits a window of samples; returns what there is to read after it.
 async fn submit_window(prepared: &Prepared, window: Window, samples: &[&[f32]]) -> Result<Option<Part>> {
     let (gpu, plan) = (&prepared.gpu, &prepared.plan);
-    let schedule = Schedule::new(plan, window);
+    let schedule = Schedule::new(plan, window, gpu.budget());
     let what = format!("steps {}..{} of `{}`", window.clock, window.clock + window.steps as u64, plan.name);
     gpu.checked(&what, || {
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {

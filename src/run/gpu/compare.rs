@@ -122,8 +122,8 @@ impl Both {
         if !plan.runs(step, window) {
             return Ok(());
         }
-        let schedule = Schedule::of_step(plan, step, number, window);
         let gpu = &self.prepared.gpu;
+        let schedule = Schedule::of_step(plan, step, number, window, gpu.budget());
         self.prepared.tell(&schedule);
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
         self.prepared.record(&mut encoder, &schedule.dispatches);

@@ -4,12 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::adapters::{self, AdapterInfo, Choice};
+use super::budget::Budget;
 use super::pipelines::Pipeline;
 use crate::error::{Error, Result};
 
 /// An open GPU. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Gpu(Arc<Inner>);
+pub struct Gpu {
+    shared: Arc<Inner>,
+    budget: Budget,
+    edit: Option<ShaderEdit>,
+}
+
+/// Given the name of a kernel and the text of its shader, the text to be used instead.
+pub type ShaderEdit = fn(kernel: &str, text: String) -> String;
 
 #[derive(Debug)]
 struct Inner {
@@ -128,55 +136,80 @@ impl Gpu {
                 mapped_at_creation: false,
             })
         });
-        Ok(Gpu(Arc::new(Inner { device, queue, info, limits, pipelines: Mutex::default(), lost, nothing })))
+        let shared = Arc::new(Inner { device, queue, info, limits, pipelines: Mutex::default(), lost, nothing });
+        Ok(Gpu { shared, budget: Budget::default(), edit: None })
+    }
+
+    /// The same GPU, asked for less or more at once.
+    pub fn with_budget(&self, budget: Budget) -> Gpu {
+        Gpu { budget, ..self.clone() }
+    }
+
+    /// The same GPU with other shaders: for tests, which show so that a wrong one is noticed.
+    pub fn with_edited_shaders(&self, edit: ShaderEdit) -> Gpu {
+        Gpu { edit: Some(edit), ..self.clone() }
+    }
+
+    /// What it is asked for at most.
+    pub fn budget(&self) -> Budget {
+        let axis = self.budget.axis.min(self.limits().max_compute_workgroups_per_dimension).max(1);
+        Budget { axis, ..self.budget }
+    }
+
+    /// The text of a shader, edited where that was asked for.
+    pub(super) fn edited(&self, kernel: &str, text: String) -> String {
+        match self.edit {
+            Some(edit) => edit(kernel, text),
+            None => text,
+        }
     }
 
     /// What is known of the adapter.
     pub fn info(&self) -> &AdapterInfo {
-        &self.0.info
+        &self.shared.info
     }
 
     /// The device.
     pub fn device(&self) -> &wgpu::Device {
-        &self.0.device
+        &self.shared.device
     }
 
     /// The queue.
     pub fn queue(&self) -> &wgpu::Queue {
-        &self.0.queue
+        &self.shared.queue
     }
 
     pub(super) fn limits(&self) -> &wgpu::Limits {
-        &self.0.limits
+        &self.shared.limits
     }
 
     /// Loop rounds that one invocation may take over all its loops. llvmpipe ends loops beyond them without a word
     /// (its sources call this the loop limiter), which leaves wrong results; other drivers count on a watchdog.
     pub(super) fn most_rounds(&self) -> u64 {
-        let info = &self.0.info;
+        let info = &self.shared.info;
         if info.name.contains("llvmpipe") || info.driver.contains("llvmpipe") { 65_000 } else { u64::MAX }
     }
 
     /// The most bytes that one storage binding holds.
     pub fn binding_limit(&self) -> u64 {
-        self.0.limits.max_storage_buffer_binding_size.min(self.0.limits.max_buffer_size)
+        self.shared.limits.max_storage_buffer_binding_size.min(self.shared.limits.max_buffer_size)
     }
 
     pub(super) fn pipelines(&self) -> &Mutex<HashMap<String, Arc<Pipeline>>> {
-        &self.0.pipelines
+        &self.shared.pipelines
     }
 
     /// What is bound where there is nothing to read (0) or to write (1).
     pub(super) fn nothing(&self, writes: bool) -> &wgpu::Buffer {
-        &self.0.nothing[usize::from(writes)]
+        &self.shared.nothing[usize::from(writes)]
     }
 
     /// An error of this GPU.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
-        let lost = self.0.lost.lock().ok().and_then(|lost| lost.clone());
+        let lost = self.shared.lost.lock().ok().and_then(|lost| lost.clone());
         let message = message.into();
         Error::gpu(
-            &self.0.info.name,
+            &self.shared.info.name,
             lost.map_or(message.clone(), |why| format!("{message}; the device was lost ({why})")),
         )
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::context::Gpu;
 use super::input_buffer::InputBuffer;
 use super::mapped::mapped;
@@ -113,7 +114,7 @@ impl Embedded {
         };
         let frames = if options.feed == Feed::Series { request.steps } else { 1 };
         let input = InputBuffer::new(gpu, edge, options.batch, frames).await?;
-        let (parts, told) = parts(&plan, options.batch, |window| input.groups(window));
+        let (parts, told) = parts(&plan, options.batch, gpu.budget(), |window| input.groups(window));
         let prepared = Prepared::with_entries(gpu, plan.clone(), options.batch, told.len()).await?;
         if prepared.capacity() < options.batch {
             let one = bytes_text(plan.sample_bytes() as u128);
@@ -258,7 +259,7 @@ fn request(network: &Network, options: &EmbedOptions) -> Result<Request> {
 }
 
 /// The windows of a plan, and what all their dispatches are told. `groups`: workgroups of a sample that take its input in.
-fn parts(plan: &Plan, batch: usize, groups: impl Fn(Window) -> u64) -> (Vec<Part>, Vec<WindowWords>) {
+fn parts(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u64) -> (Vec<Part>, Vec<WindowWords>) {
     let mut told = Vec::new();
     let parts = plan.windows(batch).map(|window| {
         let groups = groups(window);
@@ -266,7 +267,7 @@ fn parts(plan: &Plan, batch: usize, groups: impl Fn(Window) -> u64) -> (Vec<Part
         let grid = [x as u32, batch as u32, groups.div_ceil(x) as u32];
         let input = (told.len(), grid);
         told.push(window.words(0, 0, groups as u32));
-        let schedule = Schedule::new(plan, window);
+        let schedule = Schedule::new(plan, window, budget);
         let dispatches =
             schedule.dispatches.into_iter().map(|d| Dispatch { entry: d.entry + told.len(), ..d }).collect();
         told.extend(schedule.entries);

@@ -55,12 +55,16 @@ pub(super) async fn words(
 ) -> Result<Vec<u32>> {
     let state: Arc<Mutex<Outcome>> = Arc::default();
     let done = state.clone();
-    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-        if let Ok(mut state) = done.lock() {
-            state.0 = Some(result);
-            state.1.take().into_iter().for_each(Waker::wake);
-        }
-    });
+    // A lost device makes invalid buffers without a word; mapping one is an error that would panic.
+    let map = || {
+        staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+            if let Ok(mut state) = done.lock() {
+                state.0 = Some(result);
+                state.1.take().into_iter().for_each(Waker::wake);
+            }
+        });
+    };
+    gpu.checked("reading results", map).await?;
     // On the web this does nothing, and the event loop calls back.
     let wait = wgpu::PollType::Wait { submission_index: submission, timeout: None };
     gpu.device().poll(wait).map_err(|e| gpu.error(format!("waiting for results: {e}")))?;

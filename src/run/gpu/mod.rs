@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `adapters` | which GPUs there are, and which one is meant |
+//! | `budget` | what a GPU is asked for at most |
 //! | `context` | [`Gpu`]: a device with its pipelines; shared by everything that runs on it |
 //! | `pipelines` | a kernel becomes a pipeline, once |
 //! | `prepared` | [`Prepared`]: a plan's memory, pipelines and bind groups on a device |
@@ -45,6 +46,7 @@
 
 mod adapters;
 mod batch;
+mod budget;
 mod compare;
 mod context;
 mod embedded;
@@ -63,8 +65,9 @@ mod valid;
 #[cfg(not(target_arch = "wasm32"))]
 pub use adapters::adapters;
 pub use adapters::{AdapterInfo, Choice, adapters_async};
+pub use budget::Budget;
 pub use compare::{Difference, Word, compare};
-pub use context::{Gpu, required};
+pub use context::{Gpu, ShaderEdit, required};
 pub use embedded::{EmbedOptions, Embedded, Feed};
 pub use input_texture::{Gray, TextureInput};
 pub use prepared::Prepared;

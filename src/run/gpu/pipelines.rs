@@ -21,7 +21,7 @@ impl Gpu {
     /// # Errors
     /// [`crate::Error::Gpu`] where the driver refuses it.
     pub(super) async fn pipeline(&self, kernel: &Kernel) -> Result<Arc<Pipeline>> {
-        let text = kernel.shader().text(&kernel.constants());
+        let text = self.edited(kernel.name(), kernel.shader().text(&kernel.constants()));
         self.pipeline_of(kernel.name(), text, || entries(kernel.slots())).await
     }
 

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use super::context::Gpu;
 use super::pipelines::Pipeline;
+use super::readback;
 use super::schedule::{Dispatch, Schedule};
 use crate::error::{Error, Result};
 use crate::kernel::{Access, MOST_STEPS, Window, WindowWords};
 use crate::plan::{Holds, Plan, Slot, Step, bytes_text};
-
-/// Working memory that is taken without being asked for more: adapters do not say what they have.
-const DEFAULT_BUDGET: u64 = 2 << 30;
 
 /// A plan's memory, pipelines and bind groups, for up to [`Prepared::capacity`] samples at once.
 #[derive(Debug)]
@@ -41,9 +39,7 @@ impl Prepared {
     /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::DriverLimit`] where the driver would
     /// give wrong results, [`Error::Gpu`] where it refuses.
     pub async fn new(gpu: &Gpu, plan: Arc<Plan>, samples: usize) -> Result<Prepared> {
-        // The last window may have steps that the first has not: what runs once at the end.
-        let full = Window { batch: samples, start: 0, steps: plan.window_steps(), clock: 0 };
-        let entries = Schedule::new(&plan, full).entries.len() + plan.steps().count();
+        let entries = most_dispatches(gpu, &plan, samples);
         Self::with_entries(gpu, plan, samples, entries).await
     }
 
@@ -121,6 +117,17 @@ impl Prepared {
         }
     }
 
+    /// The words of its memory that batches of so many samples have no use for.
+    pub(super) async fn beyond(&self, samples: usize) -> Result<Vec<u32>> {
+        let mut words = Vec::new();
+        for (at, slot) in self.slots.iter().enumerate() {
+            let lodgers = self.plan.buffers.iter().filter(|b| b.slot == at);
+            let used = lodgers.map(|b| b.holds.words(self.plan.window_steps(), samples)).max().unwrap_or(0);
+            words.extend(readback::from(&self.gpu, slot, 4 * used as u64).await?);
+        }
+        Ok(words)
+    }
+
     /// Whether no more samples fit.
     pub(super) fn is_full(&self) -> bool {
         self.capacity < self.wanted
@@ -183,21 +190,40 @@ impl Prepared {
 /// How many of `samples` fit into bindings and the budget.
 fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
     let binding = gpu.binding_limit();
+    let memory = gpu.budget().memory;
     let largest = plan.slots.iter().max().map_or(0, |&words| 4 * words as u64);
-    if largest > binding {
-        let name = plan.buffers.iter().find(|b| 4 * plan.slots[b.slot] as u64 == largest).map_or("", |b| &b.name);
+    let results = readback::sample_bytes(plan);
+    let whole = plan.sample_bytes() as u64 + results;
+    let name = plan.buffers.iter().find(|b| 4 * plan.slots[b.slot] as u64 == largest).map_or("", |b| &b.name);
+    let needs = [
+        (largest, format!("for `{name}`"), binding, "one binding holds"),
+        (results, "for its results".into(), gpu.limits().max_buffer_size, "one buffer holds"),
+        (whole, "in all".into(), memory, "the budget is"),
+    ];
+    if let Some((needed, what, has, who)) = needs.iter().find(|(needed, _, has, _)| needed > has) {
+        let (needed, has) = (bytes_text((*needed).into()), bytes_text((*has).into()));
+        let steps = plan.window_steps();
         return Err(Error::OutOfMemory {
             device: gpu.info().name.clone(),
             message: format!(
-                "one sample needs {} for `{name}`, one binding holds {}: use a smaller slice of time",
-                bytes_text(largest.into()),
-                bytes_text(binding.into())
+                "one sample of `{}` over {steps} steps at once needs {needed} {what}, {who} {has}",
+                plan.name
             ),
         });
     }
-    let per_sample = (plan.sample_bytes() as u64).max(1);
-    let most = (binding / largest.max(1)).min((DEFAULT_BUDGET / per_sample).max(1));
+    let most = needs.iter().map(|(needed, _, has, _)| has / (*needed).max(1)).min().unwrap_or(1);
     Ok(samples.clamp(1, most.max(1) as usize))
+}
+
+/// The most dispatches of a window: first and last have steps that others have not, and the last may be shorter, which
+/// splits otherwise.
+fn most_dispatches(gpu: &Gpu, plan: &Plan, capacity: usize) -> usize {
+    let steps = plan.window_steps();
+    let clock = (plan.request.steps - 1) / steps * steps;
+    let last = Window { batch: capacity, start: 0, steps: plan.request.steps - clock, clock: clock as u64 };
+    let first = Window { steps, clock: 0, ..last };
+    let dispatches = |window| Schedule::new(plan, window, gpu.budget()).dispatches.len();
+    dispatches(first).max(dispatches(last))
 }
 
 /// Weights, coefficients and tables on the device.

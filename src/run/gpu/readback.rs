@@ -47,17 +47,21 @@ fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgp
     if end == 0 {
         return None;
     }
-    let staging = prepared.gpu.device().create_buffer(&wgpu::BufferDescriptor {
-        label: Some("results"),
-        size: end as u64,
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
+    let staging = staging(&prepared.gpu, end as u64);
     for (buffer, range) in &places {
         let from = prepared.buffer(*buffer);
         encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
     }
     Some(Part { window, staging, places, last: false, submission: None })
+}
+
+fn staging(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("results"),
+        size: bytes,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
 }
 
 /// The buffers to be read after a window, or after the last one.
@@ -73,6 +77,12 @@ fn wanted(plan: &Plan, last: bool) -> Vec<usize> {
         wanted.extend(plan.weighted.iter().filter_map(|w| w.meter));
     }
     wanted
+}
+
+/// Bytes that a window leaves to be read for one sample, at most.
+pub(super) fn sample_bytes(plan: &Plan) -> u64 {
+    let words = wanted(plan, true).into_iter().map(|b| plan.buffers[b].holds.words(plan.window_steps(), 1) as u64);
+    4 * words.sum::<u64>()
 }
 
 /// Waits for the parts of a batch, in order, and hands every sample its own.
@@ -113,6 +123,22 @@ pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>
     let part = copy(prepared, window, &[buffer], &mut encoder).ok_or_else(|| gpu.error("there is nothing to read"))?;
     let submission = gpu.queue().submit([encoder.finish()]);
     read(gpu, &part.submitted(submission)).await
+}
+
+/// The words of a buffer from a byte on.
+pub(super) async fn from(gpu: &Gpu, buffer: &wgpu::Buffer, first: u64) -> Result<Vec<u32>> {
+    if first >= buffer.size() {
+        return Ok(Vec::new());
+    }
+    let copy = || {
+        let staging = staging(gpu, buffer.size() - first);
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+        encoder.copy_buffer_to_buffer(buffer, first, &staging, 0, None);
+        let submission = gpu.queue().submit([encoder.finish()]);
+        (staging, submission)
+    };
+    let (staging, submission) = gpu.checked("reading memory", copy).await?;
+    mapped::words(gpu, &staging, Some(submission)).await
 }
 
 /// The words of a part, once they are there.

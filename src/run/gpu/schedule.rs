@@ -1,15 +1,8 @@
 //! Which dispatches a window of a batch takes, and what each of them is told.
 
+use super::budget::Budget;
 use crate::kernel::{Window, WindowWords};
 use crate::plan::{Plan, Stage, Step};
-
-/// A dispatch does no more dense operations than this, so that it ends well under a watchdog's 2 s: a fifth of a second
-/// at 20 G operations/s.
-const DISPATCH_WORK: u64 = 1 << 32;
-/// Nor does a submission, which desktops may take as one.
-const SUBMISSION_WORK: u64 = 1 << 33;
-/// Workgroups along one axis of a grid.
-const AXIS: u64 = 65_535;
 
 /// One dispatch: a plan step on a part of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +17,19 @@ pub(super) struct Dispatch {
 }
 
 /// The dispatches of a window.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Schedule {
     pub dispatches: Vec<Dispatch>,
     pub entries: Vec<WindowWords>,
+    budget: Budget,
     /// Dense operations since the last break.
     work: u64,
 }
 
 impl Schedule {
     /// The dispatches of a window of a plan.
-    pub fn new(plan: &Plan, window: Window) -> Schedule {
-        let mut schedule = Schedule::default();
+    pub fn new(plan: &Plan, window: Window, budget: Budget) -> Schedule {
+        let mut schedule = Schedule::empty(budget);
         let mut number = 0;
         for stage in &plan.stages {
             match stage {
@@ -57,9 +51,13 @@ impl Schedule {
         schedule
     }
 
+    fn empty(budget: Budget) -> Schedule {
+        Schedule { dispatches: Vec::new(), entries: Vec::new(), budget, work: 0 }
+    }
+
     /// The dispatches of one plan step.
-    pub fn of_step(plan: &Plan, step: &Step, number: usize, window: Window) -> Schedule {
-        let mut schedule = Schedule::default();
+    pub fn of_step(plan: &Plan, step: &Step, number: usize, window: Window, budget: Budget) -> Schedule {
+        let mut schedule = Schedule::empty(budget);
         schedule.step(plan, step, number, window);
         schedule
     }
@@ -70,18 +68,19 @@ impl Schedule {
         }
         let groups = step.kernel.groups(window.steps);
         let work = step.kernel.work(window.steps).max(1);
-        let samples = (DISPATCH_WORK / work).clamp(1, AXIS).min(window.batch as u64);
+        let (most, axis) = (self.budget.dispatch.max(1), u64::from(self.budget.axis));
+        let samples = (most / work).clamp(1, axis).min(window.batch as u64);
         // A sample that is too much for one dispatch is split by workgroups.
-        let pieces = work.div_ceil(DISPATCH_WORK);
-        let piece = groups.div_ceil(pieces).clamp(1, AXIS * AXIS);
+        let pieces = work.div_ceil(most);
+        let piece = groups.div_ceil(pieces).clamp(1, axis * axis);
         for first in (0..window.batch as u64).step_by(samples as usize) {
             let samples = samples.min(window.batch as u64 - first);
             for group in (0..groups).step_by(piece as usize) {
                 let end = (group + piece).min(groups);
-                let x = (end - group).min(AXIS);
+                let x = (end - group).min(axis);
                 let z = (end - group).div_ceil(x);
                 let words = window.words(first as u32, group as u32, end as u32);
-                let breaks = self.work + work * samples / pieces > SUBMISSION_WORK && self.work > 0;
+                let breaks = self.work + work * samples / pieces > self.budget.submission && self.work > 0;
                 self.work = work * samples / pieces + if breaks { 0 } else { self.work };
                 let entry = self.entry(words);
                 let grid = [x as u32, samples as u32, z as u32];
@@ -114,7 +113,8 @@ mod tests {
         let request = Request { steps: 8, constant_input: false, meter: false, ..Default::default() };
         let plan = compile(&network, &request).unwrap();
         let window = plan.windows(3).next().unwrap();
-        let schedule = Schedule::new(&plan, window);
+        let budget = Budget::default();
+        let schedule = Schedule::new(&plan, window, budget);
         for (number, step) in plan.steps().enumerate() {
             let own: Vec<_> = schedule.dispatches.iter().filter(|d| d.step == number).collect();
             let covered: u64 = own
@@ -126,7 +126,7 @@ mod tests {
                 })
                 .sum();
             assert_eq!(covered, 3 * step.kernel.groups(window.steps));
-            if step.kernel.work(window.steps) > DISPATCH_WORK {
+            if step.kernel.work(window.steps) > budget.dispatch {
                 assert!(own.len() > 3 && own.iter().all(|d| d.grid[1] == 1));
             }
         }

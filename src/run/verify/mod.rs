@@ -53,7 +53,12 @@ pub fn cases() -> Result<Vec<Case>> {
         ("static", true, base.clone()),
         ("series", false, base.clone()),
         ("recorded", false, Options { readout: Some(Readout::Trace), record: true, ..base.clone() }),
-        ("in slices", false, Options { readout: Some(Readout::Max), slice: Some(4), ..base.clone() }),
+        ("in slices", false, Options { slice: Some(4), ..base.clone() }),
+        (
+            "recorded in slices",
+            false,
+            Options { readout: Some(Readout::Max), record: true, slice: Some(4), ..base.clone() },
+        ),
         ("long", false, Options { steps: Some(LONG), ..base }),
     ];
     let mut cases = Vec::new();

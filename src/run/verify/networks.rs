@@ -4,7 +4,7 @@ use super::noise;
 use crate::error::Result;
 use crate::layer::{Conv, Layer, Linear, Pool, PoolKind};
 use crate::network::{Builder, InputKind, InputSpec, Network};
-use crate::neuron::rules::{Form, Reset, RuleChanges, SpikesPerStep};
+use crate::neuron::rules::{Form, InputGain, Reset, RuleChanges, SpikesPerStep};
 use crate::neuron::{CubaLif, Decay, Dialect, If, Li, Lif, Neuron};
 use crate::tensor::Tensor;
 
@@ -19,9 +19,9 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         decay_mem: Decay::Tau(tau_mem.into()),
         ..Default::default()
     };
-    let norse = dense(Dialect::Norse, InputKind::Real).spiking(taus(5e-3, 4e-3)).linear(3);
+    let norse = dense(Dialect::Norse, InputKind::Real).spiking(taus(5e-3, 3e-3)).linear(3);
     let sinabs = dense(Dialect::Sinabs, InputKind::Bits).spiking(lif()).linear(3).spiking(lif());
-    let snntorch = dense(Dialect::SnnTorch, InputKind::Bits).spiking(lif()).recurrent(false).linear(3);
+    let snntorch = dense(Dialect::SnnTorch, InputKind::Bits).spiking(Lif::beta(0.8)).recurrent(false).linear(3);
     let builders = [
         ("images", images()),
         ("counted events", counted_events()),
@@ -32,11 +32,20 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         ("norse", norse),
         ("sinabs", sinabs),
         ("snntorch", snntorch),
+        ("padded pools", padded_pools()),
+        ("normalised", normalised()),
+        ("many spikes", many_spikes()),
+        ("multiples", multiples()),
+        ("ties, >=", ties(Dialect::SpikingJelly, If::default())),
+        ("ties, >", ties(Dialect::SnnTorch, Lif::beta(1.0))),
     ];
     let build = |(name, builder): (&'static str, Builder)| {
         let mut network = builder.build()?;
         network.init(7)?;
         network.nodes.iter_mut().for_each(|node| liven(&mut node.layer));
+        if name.starts_with("ties") {
+            network.nodes.iter_mut().for_each(|node| quarter(&mut node.layer));
+        }
         Ok((name, network))
     };
     builders.into_iter().map(build).collect()
@@ -44,6 +53,20 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
 
 /// Weights under which about a third of the neurons fire when a third of the inputs do: silence would prove nothing.
 fn liven(layer: &mut Layer) {
+    if let Layer::BatchNorm(norm) = layer {
+        for (at, (values, from)) in [
+            (&mut norm.weight, 0.5),
+            (&mut norm.bias, 0.0),
+            (&mut norm.running_mean, -0.5),
+            (&mut norm.running_var, 0.5),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let values = values.iter_mut().flat_map(|values| values.data_mut().iter_mut());
+            values.enumerate().for_each(|(i, x)| *x = noise(100 * at + i) + from);
+        }
+    }
     let (Layer::Conv(Conv { weight: Some(weight), .. }) | Layer::Linear(Linear { weight: Some(weight), .. })) = layer
     else {
         return;
@@ -51,6 +74,15 @@ fn liven(layer: &mut Layer) {
     let terms = (weight.len() / weight.shape()[0]) as f32;
     for (i, w) in weight.data_mut().iter_mut().enumerate() {
         *w = 4.0 * (noise(i) - 0.5) / terms.sqrt() + 3.0 / terms;
+    }
+}
+
+/// Whole quarters, so that potentials meet thresholds to the bit.
+fn quarter(layer: &mut Layer) {
+    if let Layer::Linear(Linear { weight, bias, .. }) = layer {
+        for values in [weight, bias].into_iter().flatten() {
+            values.data_mut().iter_mut().for_each(|w| *w = (*w * 4.0).round() / 4.0);
+        }
     }
 }
 
@@ -76,7 +108,7 @@ fn images() -> Builder {
 /// Bit planes in, several spikes per step, sums of them, an average, an output that is a potential.
 fn counted_events() -> Builder {
     let many = RuleChanges { spikes: Some(SpikesPerStep::Many), reset: Some(Reset::Subtract), ..Default::default() };
-    let floored = RuleChanges { form: Some(Form::Factor), v_min: Some(-1.0), ..Default::default() };
+    let floored = RuleChanges { form: Some(Form::Factor), v_min: Some(-0.1), ..Default::default() };
     let counts =
         input(&[2, 9, 9], InputKind::Counts).conv2d(10, 3).stride(2).spiking(Neuron::from(If::default()).with(many));
     let means = counts.sum_pool(2).conv2d(6, 2).no_bias().spiking(lif_with(floored)).avg_pool(1);
@@ -87,7 +119,9 @@ fn counted_events() -> Builder {
 fn residual() -> Builder {
     let late = RuleChanges { reset_delay: Some(1), ..Default::default() };
     let stem = input(&[6, 7, 5], InputKind::Bits).conv2d(12, 3).groups(3).dilation(2).padding(2);
-    let stem = stem.spiking(CubaLif::default()).name("stem");
+    let stem = stem
+        .spiking(CubaLif { decay_syn: Decay::Tau(3.0.into()), threshold: 0.3.into(), ..Default::default() })
+        .name("stem");
     let sum = stem.conv2d(12, 1).spiking(lif_with(late)).add("stem").name("sew");
     sum.conv2d(8, 3).spiking(lif()).avg_pool(3).flatten().linear(4).spiking(lif())
 }
@@ -97,7 +131,12 @@ fn sequence() -> Builder {
     let pairs = Pool { kind: PoolKind::Max, kernel: vec![2], stride: vec![2], padding: vec![0] };
     let spikes = input(&[3, 20], InputKind::Bits).conv1d(9, 5).spiking(lif()).layer(Layer::Pool(pairs));
     let late = spikes.delay(3).layer(Layer::Delay((0..72).map(|i| i % 5).collect()));
-    let recurrent = late.scale(Tensor::vector(vec![0.5; 9])).flatten().linear(33).spiking(lif()).recurrent(true);
+    let recurrent = late
+        .scale(Tensor::vector(vec![0.5; 9]))
+        .flatten()
+        .linear(33)
+        .spiking(CubaLif { threshold: 0.1.into(), ..Default::default() })
+        .recurrent(true);
     recurrent.linear(4).spiking(CubaLif::default())
 }
 
@@ -107,6 +146,50 @@ fn reshaped() -> Builder {
     let pairs = Pool { kind: PoolKind::Max, kernel: vec![2], stride: vec![2], padding: vec![0] };
     let pooled = merged.conv1d(5, 2).layer(Layer::Pool(pairs)).spiking(lif()).flatten();
     pooled.linear(6).scale(Tensor::vector(vec![1.5])).spiking(lif()).linear(3)
+}
+
+/// Pools with padding and overlap; groups that straddle words; a leak of the potential alone.
+fn padded_pools() -> Builder {
+    let pool = |kind| Layer::Pool(Pool { kind, kernel: vec![3, 3], stride: vec![2, 2], padding: vec![1, 1] });
+    let spikes = input(&[2, 11, 9], InputKind::Real).conv2d(36, 3).spiking(Lif::tau(3.0)).layer(pool(PoolKind::Max));
+    let whole = RuleChanges { input_gain: Some(InputGain::R), ..Default::default() };
+    spikes
+        .conv2d(6, 1)
+        .groups(2)
+        .spiking(Neuron::from(Lif::tau(3.0)).with(whole))
+        .layer(pool(PoolKind::Average))
+        .flatten()
+        .linear(5)
+        .spiking(lif())
+}
+
+/// A scale and shift of reals that nothing can take in; potentials that would fall below their bound.
+fn normalised() -> Builder {
+    let bounded = Neuron::from(Lif::tau(3.0)).with(RuleChanges { v_min: Some(-0.01), ..Default::default() });
+    input(&[3, 5, 4], InputKind::Real).batch_norm().spiking(bounded).flatten().linear(4).spiking(lif())
+}
+
+/// More spikes in a step than eight bit planes hold, of a threshold whose reciprocal is not exact.
+fn many_spikes() -> Builder {
+    let many = RuleChanges { spikes: Some(SpikesPerStep::Many), reset: Some(Reset::Subtract), ..Default::default() };
+    let neuron = If { threshold: 0.003.into(), ..Default::default() };
+    input(&[9], InputKind::Counts).linear(37).spiking(Neuron::from(neuron).with(many)).linear(5)
+}
+
+/// Potentials that are multiples of the threshold to the bit, where a product with its reciprocal is not always.
+fn multiples() -> Builder {
+    let thresholds: Vec<f32> = (1..=40).map(|i| i as f32 / 37.0).collect();
+    let many = RuleChanges { spikes: Some(SpikesPerStep::Many), reset: Some(Reset::Subtract), ..Default::default() };
+    let neuron =
+        If { threshold: thresholds.iter().map(|&x| f64::from(x)).collect::<Vec<_>>().into(), ..Default::default() };
+    let counts = input(&[40], InputKind::Counts).scale(Tensor::vector(thresholds));
+    counts.spiking(Neuron::from(neuron).with(many)).linear(5)
+}
+
+/// Potentials that are exactly at the threshold; dialects part there.
+fn ties(dialect: Dialect, neuron: impl Into<Neuron>) -> Builder {
+    let neuron = neuron.into();
+    input(&[16], InputKind::Bits).dialect(dialect).linear(40).spiking(neuron.clone()).linear(6).spiking(neuron)
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.
