@@ -12,8 +12,12 @@ impl Kernel {
     /// Rounds over all loops of one invocation of the shader, for so many steps, if nothing were zero.
     pub fn rounds(&self, steps: usize) -> u64 {
         let steps = steps as u64;
-        let element =
-            |edge: &Edge, each: u64| if edge.is_real() { each } else { 32 * (each + u64::from(edge.planes) + 1) };
+        // A loop over one plane is none.
+        let read = |edge: &Edge| if edge.planes > 1 { u64::from(edge.planes) } else { 0 };
+        let element = |edge: &Edge, each: u64| {
+            let channels = u64::from(edge.channels.min(32));
+            if edge.is_real() { each } else { channels * (1 + each + read(edge)) + read(edge) }
+        };
         let linear = |edge: &Edge| u64::from(edge.cells) * (1 + cell(edge, u64::from(edge.channels)));
         let neurons = |pool: [u32; 2], input: &Edge, current: u64| {
             let cells = u64::from(pool[0]) * u64::from(pool[1]);
@@ -33,13 +37,13 @@ impl Kernel {
             }
             Kernel::Pool(p) => {
                 let window = u64::from(p.kernel[0]) * u64::from(p.kernel[1]);
-                element(&p.output, (window + u64::from(p.kernel[0])) * (1 + u64::from(p.input.planes)))
+                element(&p.output, u64::from(p.kernel[0]) + window * (1 + read(&p.input)))
             }
             Kernel::Count(p) => (2 + steps) * (1 + u64::from(p.output.planes)),
             Kernel::Readout(p) => steps * (1 + u64::from(p.input.planes)),
-            Kernel::Add(p) => element(&p.output, u64::from(p.left.planes + p.right.planes)),
-            Kernel::Affine(p) => element(&p.output, u64::from(p.input.planes)),
-            Kernel::Reorder(p) => element(&p.output, u64::from(p.input.planes)),
+            Kernel::Add(p) => element(&p.output, read(&p.left) + read(&p.right)),
+            Kernel::Affine(p) => element(&p.output, read(&p.input)),
+            Kernel::Reorder(p) => element(&p.output, read(&p.input)),
             Kernel::Meter(p) => 33 * (1 + u64::from(p.input.planes)) + 8,
             Kernel::Delay(_) | Kernel::DelayPush(_) => 33,
         }

@@ -16,9 +16,6 @@ use crate::plan::{Holds, Plan, Request, bytes_text};
 use crate::run::metrics::Metrics;
 use crate::tensor::Tensor;
 
-/// Samples of one encode: workgroups along one axis of a grid.
-const MOST_SAMPLES: usize = 65_535;
-
 /// What an encode takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Feed {
@@ -92,8 +89,9 @@ impl Embedded {
     /// A network that is not well formed or has no weights, steps that are not known or conflict,
     /// [`Error::OutOfMemory`] where the batch does not fit, [`Error::Gpu`].
     pub async fn new(gpu: &Gpu, network: &Network, options: &EmbedOptions) -> Result<Embedded> {
-        if !(1..=MOST_SAMPLES).contains(&options.batch) {
-            return Err(Error::Request(format!("expected 1 to {MOST_SAMPLES} samples, got {}", options.batch)));
+        let most = gpu.budget().axis as usize;
+        if !(1..=most).contains(&options.batch) {
+            return Err(Error::Request(format!("expected 1 to {most} samples, got {}", options.batch)));
         }
         let mut request = request(network, options)?;
         loop {
@@ -115,7 +113,7 @@ impl Embedded {
         let frames = if options.feed == Feed::Series { request.steps } else { 1 };
         let input = InputBuffer::new(gpu, edge, options.batch, frames).await?;
         let (parts, told) = parts(&plan, options.batch, gpu.budget(), |window| input.groups(window));
-        let prepared = Prepared::with_entries(gpu, plan.clone(), options.batch, told.len()).await?;
+        let prepared = Prepared::with_entries(gpu, plan.clone(), options.batch, Some(told.len())).await?;
         if prepared.capacity() < options.batch {
             let one = bytes_text(plan.sample_bytes() as u128);
             let message =
@@ -263,7 +261,7 @@ fn parts(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u
     let mut told = Vec::new();
     let parts = plan.windows(batch).map(|window| {
         let groups = groups(window);
-        let x = groups.min(u64::from(u16::MAX));
+        let x = groups.min(u64::from(budget.axis));
         let grid = [x as u32, batch as u32, groups.div_ceil(x) as u32];
         let input = (told.len(), grid);
         told.push(window.words(0, 0, groups as u32));

@@ -39,12 +39,16 @@ impl Prepared {
     /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::DriverLimit`] where the driver would
     /// give wrong results, [`Error::Gpu`] where it refuses.
     pub async fn new(gpu: &Gpu, plan: Arc<Plan>, samples: usize) -> Result<Prepared> {
-        let entries = most_dispatches(gpu, &plan, samples);
-        Self::with_entries(gpu, plan, samples, entries).await
+        Self::with_entries(gpu, plan, samples, None).await
     }
 
-    /// [`Prepared::new`] with room to tell dispatches so many different things at once.
-    pub(super) async fn with_entries(gpu: &Gpu, plan: Arc<Plan>, samples: usize, entries: usize) -> Result<Prepared> {
+    /// [`Prepared::new`] with room to tell dispatches so many different things at once; `None`: those of a window.
+    pub(super) async fn with_entries(
+        gpu: &Gpu,
+        plan: Arc<Plan>,
+        samples: usize,
+        entries: Option<usize>,
+    ) -> Result<Prepared> {
         let steps = plan.window_steps();
         if plan.steps().any(|step| step.kernel.population().is_some()) && steps > MOST_STEPS {
             return Err(gpu.error(format!("a window has {steps} steps, kernels with neurons take {MOST_STEPS}")));
@@ -74,7 +78,7 @@ impl Prepared {
         plan: &Arc<Plan>,
         capacity: usize,
         constants: &[wgpu::Buffer],
-        entries: usize,
+        entries: Option<usize>,
     ) -> Result<Prepared> {
         let bytes = plan.sample_bytes() as u128 * capacity as u128;
         let what = format!("{capacity} samples of `{}` need {}", plan.name, bytes_text(bytes));
@@ -84,6 +88,7 @@ impl Prepared {
         });
         let slots = slots.await?;
         let stride = u64::from(gpu.limits().min_uniform_buffer_offset_alignment).max(size_of::<WindowWords>() as u64);
+        let entries = entries.unwrap_or_else(|| most_dispatches(gpu, plan, capacity)).max(1);
         let windows = gpu.checked("windows of time", || windows_buffer(gpu, stride * entries as u64)).await?;
         let mut steps = Vec::new();
         for step in plan.steps() {
