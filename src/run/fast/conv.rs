@@ -1,8 +1,8 @@
 //! Convolution and neurons, a block of 32 output channels after another: the weights of a block stay in the first cache.
 
-use super::BLOCK;
 use super::neuron::{Counted, Neurons};
 use super::rows::{Rows, Sum};
+use super::{BLOCK, Run};
 use crate::kernel::conv::Geometry;
 use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, conv_spike, words_of};
 
@@ -25,9 +25,11 @@ impl FastConv {
         let rows = Rows::new(weights, inputs, g.out_channels as usize, g.bias == 1);
         Some(FastConv { p: *p, rows, neurons })
     }
+}
 
+impl Run for FastConv {
     #[inline(always)]
-    pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+    fn run(&self, window: Window, slots: &mut Bindings<'_>) {
         let (p, g) = (&self.p, &self.p.geometry);
         let input = slots.words(0);
         let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));

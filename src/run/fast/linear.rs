@@ -1,9 +1,9 @@
 //! Fully connected layer and neurons, a block of 32 outputs after another.
 
-use super::BLOCK;
 use super::conv::add_cell;
 use super::neuron::{Counted, Neurons};
 use super::rows::{Rows, Sum};
+use super::{BLOCK, Run};
 use crate::kernel::{Bindings, TALLY_WORDS, Window, linear_spike, words_of};
 
 /// A fused linear layer with its weights.
@@ -21,9 +21,11 @@ impl FastLinear {
         let rows = Rows::new(weights, inputs, p.population.count as usize, p.bias == 1);
         Some(FastLinear { p: *p, rows, neurons })
     }
+}
 
+impl Run for FastLinear {
     #[inline(always)]
-    pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+    fn run(&self, window: Window, slots: &mut Bindings<'_>) {
         let p = &self.p;
         let input = slots.words(0);
         let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));
@@ -47,7 +49,9 @@ impl FastLinear {
             counted.add_to(&mut tally[sample * TALLY_WORDS..]);
         }
     }
+}
 
+impl FastLinear {
     /// The currents of a block of outputs, without bias.
     #[inline(always)]
     fn sum(&self, step: &[u32], rows: &[[f32; BLOCK]]) -> [f32; BLOCK] {

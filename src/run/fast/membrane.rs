@@ -1,7 +1,7 @@
 //! The neurons alone, a block of 32 channels after another.
 
-use super::BLOCK;
 use super::neuron::{Counted, Neurons};
+use super::{BLOCK, Run};
 use crate::kernel::{Bindings, TALLY_WORDS, Window, membrane};
 
 /// A population.
@@ -19,9 +19,11 @@ impl FastMembrane {
         }
         Some(FastMembrane { p: *p, neurons: Neurons::new(&p.population, coefficients)? })
     }
+}
 
+impl Run for FastMembrane {
     #[inline(always)]
-    pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+    fn run(&self, window: Window, slots: &mut Bindings<'_>) {
         let p = &self.p;
         let input = slots.words(0);
         let (state, output, tally) = (slots.reals_mut(2), slots.words_mut(3), slots.words_mut(4));

@@ -42,13 +42,34 @@ impl Fast {
 
     /// Runs a step in its fast form, if it has one.
     pub fn run(&self, number: usize, window: Window, slots: &mut Bindings<'_>) -> bool {
-        let Some(Some(kernel)) = self.steps.get(number) else { return false };
-        self.arch.dispatch(|| match kernel {
-            FastKernel::Conv(kernel) => kernel.run(window, slots),
-            FastKernel::Linear(kernel) => kernel.run(window, slots),
-            FastKernel::Membrane(kernel) => kernel.run(window, slots),
-        });
+        match self.steps.get(number) {
+            Some(Some(FastKernel::Conv(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            Some(Some(FastKernel::Linear(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            Some(Some(FastKernel::Membrane(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            _ => return false,
+        }
         true
+    }
+}
+
+/// What a fast form does; inlined, so that it is compiled for each instruction set.
+trait Run {
+    fn run(&self, window: Window, slots: &mut Bindings<'_>);
+}
+
+/// A run of a kernel, to be dispatched.
+struct Call<'a, 'b, K> {
+    kernel: &'a K,
+    window: Window,
+    slots: &'a mut Bindings<'b>,
+}
+
+impl<K: Run> pulp::NullaryFnOnce for Call<'_, '_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.kernel.run(self.window, self.slots);
     }
 }
 

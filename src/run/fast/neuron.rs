@@ -2,14 +2,22 @@
 
 use super::BLOCK;
 use crate::kernel::{Edge, Population, Window};
-use crate::neuron::affine::{Coefficients, State, flag};
+use crate::neuron::affine::{Coefficients, flag};
 
 /// What this room computes of the affine core: one spike a step at most, reset in its step, no synaptic current.
-const FORMS: u32 = flag::FORM_LEAK_ALL | flag::FORM_LEAK_POTENTIAL;
-const RESETS: u32 = flag::RESET_HARD | flag::RESET_SUBTRACT;
-const TAKEN: u32 = FORMS | flag::FIRES | flag::FIRE_GE | RESETS;
+const TAKEN: u32 = flag::FORM_LEAK_ALL
+    | flag::FORM_LEAK_POTENTIAL
+    | flag::FIRES
+    | flag::FIRE_GE
+    | flag::RESET_HARD
+    | flag::RESET_SUBTRACT;
 /// Flags of no effect where resets are not late.
 const IDLE: u32 = flag::RESET_KEEPS_INPUT | flag::VOLTAGE_FIRST;
+
+/// In which form the potential is computed: as [`Coefficients::step`] has them.
+const LEAK_ALL: u8 = 0;
+const LEAK_POTENTIAL: u8 = 1;
+const FACTOR: u8 = 2;
 
 /// The coefficients of a block of channels, one array for each.
 #[derive(Clone, Debug)]
@@ -17,7 +25,10 @@ struct Lanes {
     leak: [f32; BLOCK],
     input: [f32; BLOCK],
     rest: [f32; BLOCK],
-    threshold: [f32; BLOCK],
+    /// The lowest potential that fires: theta, or the next number above it.
+    fires_at: [f32; BLOCK],
+    /// What a spike subtracts: theta or nothing.
+    subtract: [f32; BLOCK],
     v_reset: [f32; BLOCK],
     v_min: [f32; BLOCK],
     v_init: [f32; BLOCK],
@@ -26,7 +37,9 @@ struct Lanes {
 /// The neurons of a population, in blocks.
 #[derive(Debug)]
 pub(super) struct Neurons {
-    flags: u32,
+    form: u8,
+    /// Whether a spike sets the potential to `v_reset`.
+    hard: bool,
     blocks: Vec<Lanes>,
     pub population: Population,
 }
@@ -49,6 +62,8 @@ impl Neurons {
         let rows: &[Coefficients] = bytemuck::cast_slice(coefficients);
         let (first, count) = (population.first as usize, population.count as usize);
         let row = |channel: usize| if population.grain == 0 { rows[0] } else { rows[first + channel] };
+        let is = |bit: u32| flags & bit != 0;
+        let (ge, soft) = (is(flag::FIRE_GE), is(flag::RESET_SUBTRACT));
         let block = |start: usize| {
             // Channels that are not there never fire.
             let none = Coefficients { threshold: f32::MAX, v_min: f32::MIN, ..Coefficients::default() };
@@ -58,14 +73,20 @@ impl Neurons {
                 leak: all(|c| c.leak),
                 input: all(|c| c.input),
                 rest: all(|c| c.rest),
-                threshold: all(|c| c.threshold),
+                fires_at: all(|c| c.threshold).map(|theta| if ge { theta } else { theta.next_up() }),
+                subtract: all(|c| c.threshold).map(|theta| if soft { theta } else { 0.0 }),
                 v_reset: all(|c| c.v_reset),
                 v_min: all(|c| c.v_min),
                 v_init: all(|c| c.v_init),
             }
         };
         let blocks = (0..count).step_by(BLOCK).map(block).collect();
-        Some(Neurons { flags, blocks, population: *population })
+        let form = match (is(flag::FORM_LEAK_ALL), is(flag::FORM_LEAK_POTENTIAL)) {
+            (true, _) => LEAK_ALL,
+            (_, true) => LEAK_POTENTIAL,
+            _ => FACTOR,
+        };
+        Some(Neurons { form, hard: is(flag::RESET_HARD), blocks, population: *population })
     }
 
     pub fn blocks(&self) -> usize {
@@ -117,64 +138,40 @@ impl Neurons {
     #[inline(always)]
     pub fn step(&self, block: usize, v: &mut [f32; BLOCK], x: &[f32; BLOCK], counted: &mut Counted) -> u32 {
         let lanes = &self.blocks[block];
-        macro_rules! forms {
-            ($($flags:expr),* $(,)?) => {
-                match self.flags {
-                    $(flags if flags == $flags => stepped::<{ $flags }>(lanes, v, x, counted),)*
-                    _ => unreachable!("flags that `new` refuses"),
-                }
-            };
+        match self.form {
+            LEAK_ALL => stepped::<LEAK_ALL>(lanes, self.hard, v, x, counted),
+            LEAK_POTENTIAL => stepped::<LEAK_POTENTIAL>(lanes, self.hard, v, x, counted),
+            _ => stepped::<FACTOR>(lanes, self.hard, v, x, counted),
         }
-        const ALL: u32 = flag::FIRES | flag::FORM_LEAK_ALL;
-        const POTENTIAL: u32 = flag::FIRES | flag::FORM_LEAK_POTENTIAL;
-        const FACTOR: u32 = flag::FIRES;
-        const GE: u32 = flag::FIRE_GE;
-        const HARD: u32 = flag::RESET_HARD;
-        const SOFT: u32 = flag::RESET_SUBTRACT;
-        forms!(
-            ALL | GE | HARD,
-            ALL | GE | SOFT,
-            ALL | GE,
-            ALL | HARD,
-            ALL | SOFT,
-            ALL,
-            POTENTIAL | GE | HARD,
-            POTENTIAL | GE | SOFT,
-            POTENTIAL | GE,
-            POTENTIAL | HARD,
-            POTENTIAL | SOFT,
-            POTENTIAL,
-            FACTOR | GE | HARD,
-            FACTOR | GE | SOFT,
-            FACTOR | GE,
-            FACTOR | HARD,
-            FACTOR | SOFT,
-            FACTOR,
-        )
     }
 }
 
-/// One step of a block under known flags. The equations are those of [`Coefficients::step`]: with the branches known the
-/// compiler makes vectors of them.
+/// One step of a block in a form. The equations are those of [`Coefficients::step`], without branches by neuron.
 #[inline(always)]
-fn stepped<const FLAGS: u32>(l: &Lanes, v: &mut [f32; BLOCK], x: &[f32; BLOCK], counted: &mut Counted) -> u32 {
+fn stepped<const FORM: u8>(
+    l: &Lanes,
+    hard: bool,
+    v: &mut [f32; BLOCK],
+    x: &[f32; BLOCK],
+    counted: &mut Counted,
+) -> u32 {
     let mut fired = [0u32; BLOCK];
     let mut changed = [0u32; BLOCK];
     for i in 0..BLOCK {
-        let c = Coefficients {
-            leak: l.leak[i],
-            input: l.input[i],
-            rest: l.rest[i],
-            threshold: l.threshold[i],
-            v_reset: l.v_reset[i],
-            v_min: l.v_min[i],
-            ..Coefficients::default()
+        let drive = l.input[i] * x[i];
+        let h = match FORM {
+            LEAK_ALL => v[i] + l.leak[i] * (drive - (v[i] - l.rest[i])),
+            LEAK_POTENTIAL => (v[i] - l.leak[i] * (v[i] - l.rest[i])) + drive,
+            _ => l.leak[i] * v[i] + drive + l.rest[i],
         };
-        let mut state = State { v: v[i], i: 0.0 };
-        let stepped = c.step(FLAGS, &mut state, x[i]);
-        fired[i] = u32::from(stepped.spikes > 0.0) << i;
-        changed[i] = u32::from(state.v != v[i]);
-        v[i] = state.v;
+        let fires = h >= l.fires_at[i];
+        let reset = if hard { l.v_reset[i] } else { h - l.subtract[i] };
+        let after = if fires { reset } else { h };
+        let after = if after < l.v_min[i] { l.v_min[i] } else { after };
+        let after = if after.abs() < f32::MIN_POSITIVE { 0.0 } else { after };
+        fired[i] = if fires { 1 << i } else { 0 };
+        changed[i] = u32::from(after != v[i]);
+        v[i] = after;
     }
     let word = fired.iter().fold(0, |word, bit| word | bit);
     counted.spikes += word.count_ones();
