@@ -19,6 +19,7 @@
 //! line in each `match` on it; reading from TOML and NIR each take a few lines in `network::file` and `io::nir`.
 
 pub mod affine;
+pub mod bind;
 pub mod rules;
 
 mod models;
@@ -28,7 +29,7 @@ pub use models::{CubaLi, CubaLif, If, Integrator, Li, Lif, ParametricLif, Thresh
 pub use param::{Decay, Param};
 pub use rules::{Dialect, RuleChanges, Rules};
 
-use affine::Affine;
+use bind::Affine;
 
 /// A population of neurons of one kind: the model with its parameters, and what differs from the network's rules.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! The neuron models as people write them. Units: time constants in the unit of the network's dt.
 
-use super::affine::{Affine, Firing};
+use super::bind::{Affine, Firing};
 use super::param::{Decay, Param};
 
 /// Integrate and fire: `h = v + g x`.
