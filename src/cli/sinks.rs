@@ -6,6 +6,7 @@ use saltatory::io::output::{self, AtomicFile, NpyType, NpyWriter, NpzWriter};
 use saltatory::run::Recording;
 use saltatory::tensor::arg_max;
 use saltatory::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// One sample's results.
 pub struct Row<'a> {
@@ -28,7 +29,7 @@ pub struct Predictions {
 impl Predictions {
     /// Begins the file with its header; `classes` may be fewer than there are scores.
     pub fn create(path: &Path, classes: &[String], scores: usize, has_labels: bool) -> Result<Self> {
-        let mut csv = csv::Writer::from_writer(AtomicFile::create(path)?);
+        let mut csv = csv::Writer::from_writer(AtomicFile::kept(path)?);
         let mut header = vec!["name".to_string(), "prediction".into()];
         if has_labels {
             header.push("label".into());
@@ -36,6 +37,27 @@ impl Predictions {
         header.extend((0..scores).map(|i| classes.get(i).cloned().unwrap_or_else(|| format!("score_{i}"))));
         csv.write_record(&header).map_err(|e| Error::file(path, e.to_string()))?;
         Ok(Predictions { csv, has_labels })
+    }
+
+    /// Goes on after the first `length` bytes.
+    pub fn reopen(path: &Path, length: u64, has_labels: bool) -> Result<Self> {
+        Ok(Predictions { csv: csv::Writer::from_writer(AtomicFile::reopen(path, length)?), has_labels })
+    }
+
+    /// Waits until the disk has every row; the length in bytes.
+    pub fn sync(&mut self) -> Result<u64> {
+        let synced = self.csv.flush().and_then(|()| self.csv.get_ref().sync());
+        synced.map_err(|e| Error::io(self.csv.get_ref().target(), e))
+    }
+
+    /// Removes the file.
+    pub fn discard(self) {
+        let kept = AtomicFile::kept_name(self.csv.get_ref().target());
+        // Closed first, as it may still be written to, and some systems do not remove open files.
+        drop(self.csv);
+        if let Ok(kept) = kept {
+            std::fs::remove_file(kept).ok();
+        }
     }
 
     /// Writes a row.
@@ -63,7 +85,22 @@ pub struct Scores(NpyWriter);
 impl Scores {
     /// Begins the file; `shape` is that of one row.
     pub fn create(path: &Path, shape: &[usize]) -> Result<Self> {
-        Ok(Scores(NpyWriter::create(path, shape)?))
+        Ok(Scores(NpyWriter::kept(path, shape)?))
+    }
+
+    /// Goes on after the first `rows` rows.
+    pub fn reopen(path: &Path, shape: &[usize], rows: usize) -> Result<Self> {
+        Ok(Scores(NpyWriter::reopen(path, shape, rows as u64)?))
+    }
+
+    /// Waits until the disk has every row.
+    pub fn sync(&mut self) -> Result<()> {
+        self.0.sync().map(drop)
+    }
+
+    /// Removes the file.
+    pub fn discard(self) {
+        self.0.discard();
     }
 
     /// Writes a row.
@@ -90,6 +127,41 @@ pub struct Record {
     waiting: usize,
 }
 
+/// The form of a population's recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Layout {
+    layer: String,
+    shape: Vec<usize>,
+    steps: usize,
+    single: bool,
+    fires: bool,
+    has_current: bool,
+}
+
+impl Layout {
+    fn of(r: &Recording) -> Layout {
+        let (layer, shape) = (r.layer.clone(), r.shape.clone());
+        let (fires, has_current) = (!r.spikes.is_empty(), !r.i.is_empty());
+        Layout { layer, shape, steps: r.steps, single: r.single, fires, has_current }
+    }
+
+    /// A recording of this form in which nothing happened.
+    fn blank(&self) -> Recording {
+        let all = self.steps * self.shape.iter().product::<usize>();
+        let nan = vec![f32::NAN; all];
+        Recording {
+            layer: self.layer.clone(),
+            shape: self.shape.clone(),
+            steps: self.steps,
+            single: self.single,
+            spikes: vec![0; if self.fires { all } else { 0 }],
+            i: if self.has_current { nan.clone() } else { Vec::new() },
+            h: nan.clone(),
+            v: nan,
+        }
+    }
+}
+
 /// Takes the values of one array from a recording.
 type Field = fn(&Recording) -> &[f32];
 
@@ -103,7 +175,36 @@ struct Arrays {
 impl Record {
     /// Begins the file.
     pub fn create(path: &Path) -> Result<Self> {
-        Ok(Record { npz: NpzWriter::create(path)?, arrays: Vec::new(), blank: Vec::new(), waiting: 0 })
+        Ok(Record { npz: NpzWriter::kept(path)?, arrays: Vec::new(), blank: Vec::new(), waiting: 0 })
+    }
+
+    /// Goes on after the first `rows` samples, whose form is that of `layout` where one of them was good.
+    pub fn reopen(path: &Path, layout: Option<&[Layout]>, rows: usize) -> Result<Self> {
+        let mut record = Record::create(path)?;
+        match layout {
+            Some(layout) => {
+                record.blank = layout.iter().map(Layout::blank).collect();
+                let Record { npz, blank, arrays, .. } = &mut record;
+                *arrays = blank.iter().map(|r| Self::declare(npz, r, rows as u64)).collect::<Result<_>>()?;
+            }
+            None => record.waiting = rows,
+        }
+        Ok(record)
+    }
+
+    /// The form of the recordings, once one of them is there.
+    pub fn layout(&self) -> Option<Vec<Layout>> {
+        (!self.arrays.is_empty()).then(|| self.blank.iter().map(Layout::of).collect())
+    }
+
+    /// Waits until the disk has every row.
+    pub fn sync(&mut self) -> Result<()> {
+        self.npz.sync()
+    }
+
+    /// Removes every file.
+    pub fn discard(self) {
+        self.npz.discard();
     }
 
     /// Writes the recording of a sample, `None` of a bad one.
@@ -111,8 +212,9 @@ impl Record {
         match recording {
             Some(recording) => {
                 if self.arrays.is_empty() {
-                    self.arrays = recording.iter().map(|r| Self::declare(&mut self.npz, r)).collect::<Result<_>>()?;
-                    self.blank = recording.iter().map(blank).collect();
+                    let npz = &mut self.npz;
+                    self.arrays = recording.iter().map(|r| Self::declare(npz, r, 0)).collect::<Result<_>>()?;
+                    self.blank = recording.iter().map(|r| Layout::of(r).blank()).collect();
                     for _ in 0..std::mem::take(&mut self.waiting) {
                         self.write(None)?;
                     }
@@ -150,22 +252,22 @@ impl Record {
         Ok(())
     }
 
-    fn declare(npz: &mut NpzWriter, r: &Recording) -> Result<Arrays> {
+    fn declare(npz: &mut NpzWriter, r: &Recording, rows: u64) -> Result<Arrays> {
         let neurons: usize = r.shape.iter().product();
         let bytes = neurons.div_ceil(8);
         let full = [&[r.steps], &r.shape[..]].concat();
         let name = |what: &str| format!("{}.{what}", r.layer);
         let spikes = match (r.spikes.is_empty(), r.single) {
             (true, _) => None,
-            (false, true) => Some(npz.array(&name("spikes"), NpyType::U8, &[r.steps, bytes])?),
-            (false, false) => Some(npz.array(&name("spikes"), NpyType::U16, &full)?),
+            (false, true) => Some(npz.reopen_array(&name("spikes"), NpyType::U8, &[r.steps, bytes], rows)?),
+            (false, false) => Some(npz.reopen_array(&name("spikes"), NpyType::U16, &full, rows)?),
         };
         let mut reals: Vec<(usize, Field)> = vec![
-            (npz.array(&name("h"), NpyType::F32, &full)?, |r| &r.h),
-            (npz.array(&name("v"), NpyType::F32, &full)?, |r| &r.v),
+            (npz.reopen_array(&name("h"), NpyType::F32, &full, rows)?, |r| &r.h),
+            (npz.reopen_array(&name("v"), NpyType::F32, &full, rows)?, |r| &r.v),
         ];
         if !r.i.is_empty() {
-            reals.push((npz.array(&name("i"), NpyType::F32, &full)?, |r| &r.i));
+            reals.push((npz.reopen_array(&name("i"), NpyType::F32, &full, rows)?, |r| &r.i));
         }
         Ok(Arrays { spikes, reals, neurons })
     }
@@ -174,12 +276,6 @@ impl Record {
     pub fn commit(self) -> Result<()> {
         self.npz.commit()
     }
-}
-
-/// A recording of the same form in which nothing happened.
-fn blank(r: &Recording) -> Recording {
-    let nan = |values: &[f32]| vec![f32::NAN; values.len()];
-    Recording { spikes: vec![0; r.spikes.len()], h: nan(&r.h), v: nan(&r.v), i: nan(&r.i), ..r.clone() }
 }
 
 /// Eight neurons to a byte, the first in the lowest bit.

@@ -6,7 +6,9 @@ mod failures;
 #[allow(dead_code)] // not every kind is used here
 #[path = "../inputs/files.rs"]
 mod files;
+mod night;
 mod results;
+mod shards;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -130,7 +130,7 @@ fn sequences_and_traces() {
 fn inspect_and_devices() {
     let bench = Bench::new();
     let text = bench.good("inspect net.safetensors --plan --steps 4");
-    for part in ["lif", "fc", "8x4x4", "plan", "conv", "membrane", "readout"] {
+    for part in ["lif", "fc", "8x4x4", "plan", "conv_spike", "readout"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(bench.good("devices").contains("cpu"));
