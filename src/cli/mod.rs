@@ -8,6 +8,7 @@ mod inspect;
 mod merge;
 mod model;
 mod progress;
+mod recordings;
 mod report;
 mod run;
 mod sinks;

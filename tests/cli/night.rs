@@ -76,7 +76,7 @@ fn killed_runs_go_on_and_end_with_the_same_bytes() {
     let expected = bench.results();
     assert!(bench.hidden().is_empty());
     let mut killed = 0;
-    for lines in [1, 2, 5, 12, 20] {
+    for lines in [1, 2, 5, 12, 22] {
         bench.remove_results();
         let output = bench.interrupted(RUN, lines, "-KILL");
         if !output.status.success() {

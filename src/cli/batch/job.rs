@@ -24,12 +24,13 @@ pub fn difference(then: &Job, now: &Job, except: &[&str]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The network: its plan as text and the words of its weights and tables.
+/// The network: its plan with the rules of every neuron, and the words of its weights and tables.
 pub fn of_plan(plan: &Plan) -> Job {
     let mut weights = Hash::default();
     plan.constants.iter().for_each(|constant| weights.words(&constant.words));
     let mut text = Hash::default();
-    text.bytes(plan.to_string().as_bytes());
+    // What people read of a plan leaves out some rules; that of programmers leaves out nothing.
+    text.bytes(format!("{plan}{:?}{:?}", plan.stages, plan.populations).as_bytes());
     Job::from([
         ("plan".into(), text.text()),
         ("weights".into(), weights.text()),

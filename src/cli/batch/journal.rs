@@ -11,7 +11,7 @@ use saltatory::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
-use crate::cli::sinks::Layout;
+use crate::cli::recordings::Layout;
 use crate::cli::tally::Tally;
 
 /// How far a run has come.

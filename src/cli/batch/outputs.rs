@@ -7,7 +7,8 @@ use saltatory::run::Recording;
 use saltatory::{Error, Result};
 
 use super::journal::Progress;
-use crate::cli::sinks::{Predictions, Record, Row, Scores};
+use crate::cli::recordings::Record;
+use crate::cli::sinks::{Predictions, Row, Scores};
 
 /// Where results go; what is `None` is not asked for.
 #[derive(Clone, Debug, Default)]
