@@ -1,7 +1,7 @@
 //! `saltatory merge`: what the shards of a run have written becomes what one run writes.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -190,7 +190,7 @@ fn predictions(target: &Path, parts: &[Part]) -> Result<AtomicFile> {
 }
 
 /// The first line of a CSV; the name of a class may hold a line break, in quotes.
-fn header(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
+fn header(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
     let (mut header, mut quoted) = (Vec::new(), false);
     for byte in reader.bytes() {
         let byte = byte?;

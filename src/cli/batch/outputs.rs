@@ -142,9 +142,9 @@ impl Outputs {
 
     /// Removes every file that has no name yet.
     pub fn discard(self) {
-        self.scores.map(Scores::discard);
-        self.predictions.map(Predictions::discard);
-        self.record.map(Record::discard);
-        self.report.map(AtomicFile::discard);
+        self.scores.into_iter().for_each(Scores::discard);
+        self.predictions.into_iter().for_each(Predictions::discard);
+        self.record.into_iter().for_each(Record::discard);
+        self.report.into_iter().for_each(AtomicFile::discard);
     }
 }
