@@ -30,7 +30,7 @@
 //! | [`kernel`] | the mathematics of one dispatch: parameters, slots, CPU twin; the order contract |
 //! | [`plan`] | what is computed in which order, on which memory; prints as text |
 //! | [`run`] | sessions, the CPU machine, what is counted and recorded |
-//! | [`io`] | samples, labels, scores, NIR files |
+//! | [`io`] | samples, also read ahead; labels, scores, NIR files |
 //! | [`workloads`] | the networks that speed is measured on |
 //!
 //! # How to add a ...

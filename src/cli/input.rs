@@ -1,18 +1,22 @@
 //! Which samples, and how they are read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use saltatory::Result;
 use saltatory::io::dataset::{Dataset, Options};
 use saltatory::network::{ChannelOrder, InputSpec};
+use saltatory::{Error, Result};
 
 /// The samples.
 #[derive(Args, Debug)]
 pub struct Input {
     /// `.npy`, `.npz`, IDX (also `.gz`), images, or folders of images (a subfolder per class); several are read in order.
-    #[arg(value_name = "INPUT", required = true)]
+    /// `-`: a list of them from standard input, one a line.
+    #[arg(value_name = "INPUT", required_unless_present = "list")]
     paths: Vec<PathBuf>,
+    /// Read the inputs that are named in a file, one a line. An image in it that is missing is a bad input.
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    list: Option<PathBuf>,
     /// Classes of the samples: IDX, `.npy` or CSV.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -52,8 +56,55 @@ enum ChannelsArgument {
 }
 
 impl Input {
+    /// The inputs, and whether they come from a list.
+    fn paths(&self) -> Result<(Vec<PathBuf>, bool)> {
+        let standard = self.paths == [Path::new("-")];
+        let (text, name) = match &self.list {
+            Some(list) => (std::fs::read_to_string(list).map_err(|e| Error::io(list, e))?, list.as_path()),
+            None if standard => {
+                let name = "standard input";
+                (std::io::read_to_string(std::io::stdin()).map_err(|e| Error::io(name, e))?, Path::new(name))
+            }
+            None => return Ok((self.paths.clone(), false)),
+        };
+        let paths: Vec<PathBuf> = text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect();
+        if paths.is_empty() {
+            Err(Error::file(name, "expected paths, one a line, got none"))
+        } else {
+            Ok((paths, true))
+        }
+    }
+
+    /// The file of labels.
+    pub fn labels(&self) -> Option<&Path> {
+        self.labels.as_deref()
+    }
+
     /// Opens the samples for a network whose file says `spec`; options given here go before it.
     pub fn open(&self, spec: &InputSpec) -> Result<Dataset> {
+        let (paths, listed) = self.paths()?;
+        let spec = self.spec(spec);
+        let options = Options {
+            spec,
+            time_first: self.time_first,
+            single_sequence: self.one_sequence,
+            labels: self.labels.clone(),
+            limit: self.limit,
+            listed,
+        };
+        Dataset::open(&paths, &options)
+    }
+
+    /// How samples are read, as text in which every choice shows.
+    pub fn choices(&self, spec: &InputSpec) -> String {
+        let spec = self.spec(spec);
+        format!(
+            "scale {:?}, mean {:?}, std {:?}, resize {}, channels {:?}, kind {:?}, time first {}, one sequence {}",
+            spec.scale, spec.mean, spec.std, spec.resize, spec.channels, spec.kind, self.time_first, self.one_sequence
+        )
+    }
+
+    fn spec(&self, spec: &InputSpec) -> InputSpec {
         let mut spec = spec.clone();
         spec.scale = self.scale.or(spec.scale);
         if !self.mean.is_empty() {
@@ -68,13 +119,6 @@ impl Input {
             Some(ChannelsArgument::Last) => spec.channels = ChannelOrder::Last,
             None => {}
         }
-        let options = Options {
-            spec,
-            time_first: self.time_first,
-            single_sequence: self.one_sequence,
-            labels: self.labels.clone(),
-            limit: self.limit,
-        };
-        Dataset::open(&self.paths, &options)
+        spec
     }
 }

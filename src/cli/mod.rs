@@ -1,14 +1,19 @@
 //! One file per verb of the command line, and what they share.
 
+mod batch;
 mod compare;
 mod devices;
 mod input;
 mod inspect;
+mod merge;
 mod model;
 mod progress;
+mod recordings;
 mod report;
 mod run;
 mod sinks;
+mod tally;
+mod written;
 
 use std::process::ExitCode;
 
@@ -21,10 +26,12 @@ use saltatory::Error;
 #[command(after_help = "Examples:
   saltatory run model.nir samples/ --dialect snntorch --steps 25
   saltatory run net.toml images.npy --weights weights.safetensors --labels labels.npy --output scores.npy
+  saltatory run model.nir samples/ --output scores.npy --report report.json --resume
+  saltatory merge report-*.json --output scores.npy --report report.json
   saltatory inspect model.nir --plan
   saltatory devices
 
-Exit codes: 0 all good, 2 some inputs bad, 1 failed.")]
+Exit codes: 0 all good, 2 some inputs bad, 1 failed, 130 stopped by a signal.")]
 pub struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -34,6 +41,8 @@ pub struct Arguments {
 enum Verb {
     /// Run a trained network on samples: predictions, accuracy, spikes, synaptic operations.
     Run(Box<run::Arguments>),
+    /// Join what the shards of a run have written into what one run writes.
+    Merge(merge::Arguments),
     /// Show a network: layers, shapes, parameters, rules of every neuron, memory, operations, the plan.
     Inspect(inspect::Arguments),
     /// List the devices that networks can run on.
@@ -47,18 +56,22 @@ pub enum Outcome {
     Good,
     /// Some inputs were bad; the others are done.
     SomeBad,
+    /// A signal came; what was done until then is saved.
+    Stopped,
 }
 
 /// Runs a verb; prints an error with its cause.
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Devices(arguments) => devices::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBad) => ExitCode::from(2),
+        Ok(Outcome::Stopped) => ExitCode::from(batch::stop::EXIT_CODE),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -1,31 +1,45 @@
 //! What a run says at the end: for people as text, for machines as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
-use saltatory::Network;
-use saltatory::run::Metrics;
+use saltatory::{Error, Network, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Everything a run measured.
-pub struct Report {
+use super::batch::job::Job;
+use super::batch::shard::Shard;
+use super::tally::Tally;
+use super::written::Written;
+
+/// What is known of a run but for its counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Facts {
     pub model: String,
     pub device: String,
     pub steps: usize,
     pub batch: usize,
-    pub readout: &'static str,
-    pub samples: usize,
-    /// Name and reason of every bad sample.
-    pub bad: Vec<(String, String)>,
-    /// Rows are labels, columns predictions; empty without labels.
-    pub confusion: Vec<Vec<u64>>,
-    /// Seconds from the first sample read to the last result written.
-    pub seconds: f64,
-    /// Seconds of computing, batch by batch.
-    pub latencies: Vec<f64>,
-    pub metrics: Metrics,
+    pub readout: String,
+    /// Names of the classes; maybe fewer than there are outputs.
     pub classes: Vec<String>,
+    /// Rows and columns of the confusion table; zero without labels.
+    pub confusion_size: usize,
+    /// Shape of a row of scores.
+    pub row: Vec<usize>,
     /// Bytes of parameters and buffers of the model.
-    pub footprint: usize,
+    pub footprint_bytes: usize,
+    /// What the results depend on.
+    pub job: Job,
+    pub shard: Option<Shard>,
+    /// The files of results, by the option that asked for them.
+    pub files: BTreeMap<String, Written>,
+}
+
+/// Everything a run measured.
+pub struct Report {
+    pub facts: Facts,
+    pub tally: Tally,
 }
 
 /// Confusion tables wider than this are left to the JSON report.
@@ -34,28 +48,45 @@ const WIDEST_TABLE: usize = 12;
 const NAMED_BAD: usize = 10;
 
 impl Report {
-    /// Right predictions and all with a label.
-    pub fn accuracy(&self) -> Option<(u64, u64)> {
-        let total: u64 = self.confusion.iter().flatten().sum();
-        let right = self.confusion.iter().enumerate().map(|(i, row)| row.get(i).copied().unwrap_or(0)).sum();
-        (total > 0).then_some((right, total))
+    /// Reads a report.
+    pub fn read(path: &Path) -> Result<Report> {
+        let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let fault = |e: serde_json::Error| Error::file(path, format!("expected a report of this version, got {e}"));
+        let mut value: Value = serde_json::from_slice(&text).map_err(fault)?;
+        let mut tally: Tally = serde_json::from_value(value["counts"].take()).map_err(fault)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let bad = value["bad"].as_array().into_iter().flatten();
+        tally.bad = bad.map(|bad| (text(&bad["name"]), text(&bad["reason"]))).collect();
+        Ok(Report { facts: serde_json::from_value(value).map_err(fault)?, tally })
     }
 
-    fn good(&self) -> usize {
-        self.samples - self.bad.len()
+    /// Rows are labels, columns predictions; empty without labels.
+    fn confusion(&self) -> Vec<Vec<u64>> {
+        let size = self.facts.confusion_size;
+        let mut table = vec![vec![0; size]; size];
+        for (&label, row) in &self.tally.confusion {
+            for (&prediction, &n) in row {
+                if let Some(cell) = table.get_mut(label).and_then(|row| row.get_mut(prediction)) {
+                    *cell = n;
+                }
+            }
+        }
+        table
     }
 
-    /// A quantile of the latency of a batch, in milliseconds; the nearest rank.
-    fn latency_ms(&self, quantile: f64) -> f64 {
-        let mut sorted = self.latencies.clone();
-        sorted.sort_by(f64::total_cmp);
-        let rank = (quantile * sorted.len() as f64).ceil() as usize;
-        sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).map_or(0.0, |s| s * 1e3)
+    /// Good samples a second, end to end and while the device had a batch.
+    fn rates(&self) -> [f64; 2] {
+        let rate = |seconds: f64| if seconds > 0.0 { self.tally.good() as f64 / seconds } else { 0.0 };
+        [rate(self.tally.seconds), rate(self.tally.busy)]
     }
 
     /// For machines.
-    pub fn json(&self) -> Value {
-        let m = &self.metrics;
+    pub fn json(&self) -> Result<Value> {
+        let (facts, tally) = (&self.facts, &self.tally);
+        let m = &tally.metrics;
+        let [end_to_end, computing] = self.rates();
+        let counts = Tally { bad: Vec::new(), ..tally.clone() };
+        let fault = |e: serde_json::Error| Error::Request(format!("the report cannot be written: {e}"));
         let per_sample = |n: u64| if m.samples == 0 { 0.0 } else { n as f64 / m.samples as f64 };
         let populations: Vec<Value> = m
             .populations
@@ -81,18 +112,19 @@ impl Report {
                 })
             })
             .collect();
-        json!({
-            "model": self.model, "device": self.device, "steps": self.steps, "batch": self.batch,
-            "readout": self.readout, "samples": self.samples, "good": self.good(),
-            "bad": self.bad.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
-            "accuracy": self.accuracy().map(|(right, total)| right as f64 / total as f64),
-            "labelled": self.accuracy().map(|(_, total)| total),
-            "confusion": self.confusion,
-            "classes": self.classes,
-            "seconds": self.seconds,
-            "samples_per_second": if self.seconds > 0.0 { self.good() as f64 / self.seconds } else { 0.0 },
+        let mut report = json!({
+            "samples": tally.samples, "good": tally.good(),
+            "bad": tally.bad.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
+            "accuracy": tally.accuracy().map(|(right, total)| right as f64 / total as f64),
+            "labelled": tally.accuracy().map(|(_, total)| total),
+            "confusion": self.confusion(),
+            "seconds": tally.seconds,
+            "samples_per_second": end_to_end,
+            "compute_seconds": tally.busy,
+            "compute_samples_per_second": computing,
             "latency_per_batch_ms": {
-                "batches": self.latencies.len(), "median": self.latency_ms(0.5), "p99": self.latency_ms(0.99),
+                "batches": tally.latencies.count(),
+                "median": tally.latencies.quantile_ms(0.5), "p99": tally.latencies.quantile_ms(0.99),
             },
             "populations": populations,
             "weighted_layers": weighted,
@@ -104,30 +136,45 @@ impl Report {
             },
             "activation_sparsity": m.activation_sparsity(),
             "connection_sparsity": m.connection_sparsity(),
-            "footprint_bytes": self.footprint,
-        })
+            "counts": serde_json::to_value(counts).map_err(fault)?,
+        });
+        if let (Value::Object(report), Value::Object(facts)) =
+            (&mut report, serde_json::to_value(facts).map_err(fault)?)
+        {
+            report.extend(facts);
+        }
+        Ok(report)
+    }
+
+    /// [`Report::json`] as text.
+    pub fn json_text(&self) -> Result<String> {
+        Ok(format!("{:#}\n", self.json()?))
     }
 
     /// For people.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let out = &mut text;
-        let _ = writeln!(out, "{}  on {}", self.model, self.device);
+        let (facts, tally) = (&self.facts, &self.tally);
+        let _ = writeln!(out, "{}  on {}", facts.model, facts.device);
         let plural = |n: usize| if n == 1 { "" } else { "s" };
-        let (good, steps) = (self.good(), self.steps);
+        let (good, steps) = (tally.good(), facts.steps);
         let _ = write!(out, "{good} sample{}, {steps} step{}", plural(good), plural(steps));
-        let _ = write!(out, ", read-out {}", self.readout);
-        let _ = writeln!(out, ", batch {}", self.batch);
-        if let Some((right, total)) = self.accuracy() {
+        let _ = write!(out, ", read-out {}", facts.readout);
+        let _ = writeln!(out, ", batch {}", facts.batch);
+        if let Some((right, total)) = tally.accuracy() {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
             self.confusion_table(out);
         }
-        let rate = if self.seconds > 0.0 { self.good() as f64 / self.seconds } else { 0.0 };
-        let (median, p99) = (self.latency_ms(0.5), self.latency_ms(0.99));
-        let _ =
-            writeln!(out, "speed      {rate:.0} samples/s; a batch takes {median:.2} ms (median), {p99:.2} ms (p99)");
+        let [end_to_end, computing] = self.rates();
+        let (median, p99) = (tally.latencies.quantile_ms(0.5), tally.latencies.quantile_ms(0.99));
+        let _ = writeln!(
+            out,
+            "speed      {end_to_end:.0} samples/s, {computing:.0} while computing; a batch takes {median:.2} ms (median), \
+             {p99:.2} ms (p99)"
+        );
         self.layer_table(out);
-        if !self.bad.is_empty() {
+        if !self.tally.bad.is_empty() {
             let _ = write!(out, "\n{}", self.bad_inputs());
         }
         text
@@ -136,34 +183,35 @@ impl Report {
     /// The bad inputs by name and reason; nothing where there are none.
     pub fn bad_inputs(&self) -> String {
         let mut text = String::new();
-        if self.bad.is_empty() {
+        if self.tally.bad.is_empty() {
             return text;
         }
-        let inputs = if self.bad.len() == 1 { "input; its row is" } else { "inputs; their rows are" };
-        let _ = writeln!(text, "{} bad {inputs} NaN:", self.bad.len());
-        for (name, reason) in self.bad.iter().take(NAMED_BAD) {
+        let inputs = if self.tally.bad.len() == 1 { "input; its row is" } else { "inputs; their rows are" };
+        let _ = writeln!(text, "{} bad {inputs} NaN:", self.tally.bad.len());
+        for (name, reason) in self.tally.bad.iter().take(NAMED_BAD) {
             let known = reason.contains(name.as_str());
             let _ = if known { writeln!(text, "  {reason}") } else { writeln!(text, "  {name}: {reason}") };
         }
-        if self.bad.len() > NAMED_BAD {
-            let _ = writeln!(text, "  and {} more: `--report FILE` lists them all", self.bad.len() - NAMED_BAD);
+        if self.tally.bad.len() > NAMED_BAD {
+            let _ = writeln!(text, "  and {} more: `--report FILE` lists them all", self.tally.bad.len() - NAMED_BAD);
         }
         text
     }
 
     fn confusion_table(&self, out: &mut String) {
-        let count = self.confusion.len();
+        let confusion = self.confusion();
+        let count = confusion.len();
         if count == 0 || count > WIDEST_TABLE {
             return;
         }
-        let name = |i: usize| self.classes.get(i).map_or_else(|| i.to_string(), |class| format!("{i} {class}"));
+        let name = |i: usize| self.facts.classes.get(i).map_or_else(|| i.to_string(), |class| format!("{i} {class}"));
         let wide = (0..count).map(|i| name(i).chars().count()).max().unwrap_or(1);
-        let cell = self.confusion.iter().flatten().max().map_or(1, |n| n.to_string().len()).max(2) + 1;
+        let cell = confusion.iter().flatten().max().map_or(1, |n| n.to_string().len()).max(2) + 1;
         let _ = writeln!(out, "\n  rows are labels, columns predictions");
         let _ = write!(out, "  {:wide$} ", "");
         let head: String = (0..count).map(|i| format!("{i:>cell$}")).collect();
         let _ = writeln!(out, "{head}");
-        for (i, row) in self.confusion.iter().enumerate() {
+        for (i, row) in confusion.iter().enumerate() {
             let _ = write!(out, "  {:<wide$} ", name(i));
             for &n in row {
                 let text = if n == 0 { "·".to_string() } else { n.to_string() };
@@ -175,7 +223,7 @@ impl Report {
     }
 
     fn layer_table(&self, out: &mut String) {
-        let m = &self.metrics;
+        let m = &self.tally.metrics;
         if m.samples == 0 {
             return;
         }

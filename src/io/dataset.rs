@@ -20,11 +20,13 @@
 //! # Ok::<(), saltatory::Error>(())
 //! ```
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::io::array::{Array, Samples, first_bytes};
-use crate::io::image::{Images, is_image};
+use crate::io::image::{Images, is_image, is_named_image};
 use crate::io::{idx, labels, npz};
 use crate::network::InputSpec;
 
@@ -42,6 +44,8 @@ pub struct Options {
     pub labels: Option<PathBuf>,
     /// Read only that many samples.
     pub limit: Option<usize>,
+    /// Paths come from a list: an image, by its name, that is missing is a bad sample and not the end of everything.
+    pub listed: bool,
 }
 
 impl Options {
@@ -69,9 +73,8 @@ pub struct Dataset {
     /// Labels of all samples, from a file of their own.
     labels: Option<Vec<u32>>,
     steps: Option<usize>,
-    len: usize,
-    /// The next sample, among all.
-    next: usize,
+    /// The samples still to come, among all.
+    rest: Range<usize>,
     /// The next sample, by its part and its place in that.
     at: (usize, usize),
 }
@@ -91,17 +94,42 @@ impl Dataset {
         if len == 0 {
             return Err(Error::Request("input: expected at least one sample, got none".into()));
         }
-        Ok(Self { parts, labels, steps, len, next: 0, at: (0, 0) })
+        Ok(Self { parts, labels, steps, rest: 0..len, at: (0, 0) })
     }
 
-    /// The number of samples, read or not.
+    /// The number of samples still to come: of all, before the first is read.
     pub fn len(&self) -> usize {
-        self.len
+        self.rest.len()
     }
 
-    /// Whether there are none; never, as that does not open.
+    /// Whether no sample is to come; never before the first is read.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.rest.is_empty()
+    }
+
+    /// Calls `each` with every file that samples are read from, in order.
+    pub fn files(&self, mut each: impl FnMut(&Path)) {
+        for part in &self.parts {
+            match part {
+                Part::Array(samples, _) => each(samples.path()),
+                Part::Images(images) => (0..images.len()).for_each(|image| each(&images.path(image))),
+            }
+        }
+    }
+
+    /// Leaves out the samples before and after `part` of those to come. Names and labels stay as they were.
+    pub fn narrow(&mut self, part: Range<usize>) {
+        let start = self.rest.start.saturating_add(part.start).min(self.rest.end);
+        let end = self.rest.start.saturating_add(part.end).clamp(start, self.rest.end);
+        let mut skip = start - self.rest.start;
+        while let Some(left) = self.parts.get(self.at.0).map(|part| part.len() - self.at.1)
+            && skip >= left
+        {
+            skip -= left;
+            self.at = (self.at.0 + 1, 0);
+        }
+        self.at.1 += skip;
+        self.rest = start..end;
     }
 
     /// Steps per sample; `None` where samples have no time.
@@ -119,40 +147,76 @@ impl Iterator for Dataset {
     type Item = Sample;
 
     fn next(&mut self) -> Option<Sample> {
-        if self.next == self.len {
+        let Planned { name, label, values } = self.plan_next()?;
+        Some(Sample { name, label, values: values.read() })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rest.size_hint()
+    }
+}
+
+impl Dataset {
+    /// The next sample; one that does not depend on those before it is not read yet.
+    pub(super) fn plan_next(&mut self) -> Option<Planned> {
+        if self.rest.is_empty() {
             return None;
         }
         while self.at.1 == self.parts.get(self.at.0)?.len() {
             self.at = (self.at.0 + 1, 0);
         }
+        let number = self.rest.next()?;
         let (part, sample) = self.at;
         let part = &mut self.parts[part];
         let label = match &self.labels {
-            Some(labels) => labels.get(self.next),
+            Some(labels) => labels.get(number),
             None => part.labels().and_then(|labels| labels.get(sample)),
         };
         let label = label.copied();
-        self.next += 1;
         self.at.1 += 1;
-        Some(Sample { name: part.name(sample), label, values: part.read(sample) })
+        Some(Planned { name: part.name(sample), label, values: part.plan(sample) })
     }
+}
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.len - self.next, Some(self.len - self.next))
+/// A sample before it is read.
+pub(super) struct Planned {
+    pub name: String,
+    pub label: Option<u32>,
+    pub values: Values,
+}
+
+/// The values of a sample, or what it takes to get them.
+pub(super) enum Values {
+    /// Read already, as arrays are read in order.
+    Read(Result<Vec<f32>>),
+    /// An image, which any thread can decode at any time.
+    Image(Arc<Images>, usize),
+}
+
+impl Values {
+    /// The values.
+    pub fn read(self) -> Result<Vec<f32>> {
+        match self {
+            Values::Read(values) => values,
+            Values::Image(images, sample) => images.read(sample),
+        }
     }
 }
 
 /// The samples of one path.
 enum Part {
     Array(Box<Samples>, Option<Vec<u32>>),
-    Images(Images),
+    Images(Arc<Images>),
 }
 
 impl Part {
     fn open(path: &Path, options: &Options) -> Result<Self> {
         let spec = &options.spec;
         if path.is_dir() {
-            return Images::folder(path, spec).map(Part::Images);
+            return Images::folder(path, spec).map(|images| Part::Images(Arc::new(images)));
+        }
+        if options.listed && is_named_image(path) {
+            return Images::file(path, spec).map(|images| Part::Images(Arc::new(images)));
         }
         let first = first_bytes(path)?;
         let (array, labels) = if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
@@ -161,7 +225,7 @@ impl Part {
         } else if first.starts_with(b"\x93NUMPY") || first.starts_with(&[0x1f, 0x8b]) || idx::is_magic(&first) {
             (Array::open(path)?, None)
         } else if is_image(path, &first) {
-            return Images::file(path, spec).map(Part::Images);
+            return Images::file(path, spec).map(|images| Part::Images(Arc::new(images)));
         } else {
             let expected = "expected .npy, .npz, IDX, PNG, JPEG, BMP or a folder of images";
             return Err(Error::file(path, format!("{expected}, got a file that begins with {first:02x?}")));
@@ -202,10 +266,10 @@ impl Part {
         }
     }
 
-    fn read(&mut self, sample: usize) -> Result<Vec<f32>> {
+    fn plan(&mut self, sample: usize) -> Values {
         match self {
-            Part::Array(samples, _) => samples.read(sample),
-            Part::Images(images) => images.read(sample),
+            Part::Array(samples, _) => Values::Read(samples.read(sample)),
+            Part::Images(images) => Values::Image(images.clone(), sample),
         }
     }
 }

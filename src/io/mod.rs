@@ -1,6 +1,8 @@
 //! Files in and out: samples, labels, scores, and networks of other frameworks.
 
 #[cfg(feature = "formats")]
+pub mod ahead;
+#[cfg(feature = "formats")]
 mod array;
 #[cfg(feature = "formats")]
 pub mod dataset;

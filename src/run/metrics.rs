@@ -4,12 +4,14 @@
 //! inputs of a sample are 0, 1 or -1 they are accumulates, else multiply-accumulates. *Dense* is the same with every
 //! input and weight 1. What was really performed stands beside it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::kernel::METER_WORDS;
 use crate::plan::{Plan, PopulationInfo, WeightedInfo};
 
 /// Counts over any number of samples.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Samples counted.
     pub samples: u64,
@@ -22,7 +24,7 @@ pub struct Metrics {
 }
 
 /// Counts of a population.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PopulationMetrics {
     /// The layer.
     pub layer: String,
@@ -39,7 +41,7 @@ pub struct PopulationMetrics {
 }
 
 /// Counts of a weighted layer.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WeightedMetrics {
     /// The layer.
     pub layer: String,

@@ -8,7 +8,9 @@ mod failures;
 mod files;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod night;
 mod results;
+mod shards;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,5 +1,7 @@
 //! The samples of an array, one after the other.
 
+use std::path::Path;
+
 use crate::error::Result;
 use crate::io::array::{Array, Axes, Kind, fit};
 use crate::io::preprocess::Preprocess;
@@ -26,6 +28,11 @@ impl Samples {
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.axes.samples
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.array.path
     }
 
     /// Steps per sample; `None`: samples without time.

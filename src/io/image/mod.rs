@@ -60,10 +60,15 @@ impl Images {
         self.labels.as_deref()
     }
 
+    /// The path of an image.
+    pub fn path(&self, sample: usize) -> PathBuf {
+        let file = &self.files[sample];
+        self.root.as_ref().map_or_else(|| file.clone(), |root| root.join(file))
+    }
+
     /// The values of an image, preprocessed and channels first.
     pub fn read(&self, sample: usize) -> Result<Vec<f32>> {
-        let file = &self.files[sample];
-        self.decoder.decode(&self.root.as_ref().map_or_else(|| file.clone(), |root| root.join(file)))
+        self.decoder.decode(&self.path(sample))
     }
 }
 
@@ -76,7 +81,8 @@ pub(crate) fn is_image(path: &Path, first: &[u8]) -> bool {
     magic.iter().any(|m| first.starts_with(m)) || is_named_image(path)
 }
 
-fn is_named_image(path: &Path) -> bool {
+/// Whether a name is that of an image.
+pub(crate) fn is_named_image(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }

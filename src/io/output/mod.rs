@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 
 /// A file that appears under its name when it is complete.
 ///
-/// Until [`AtomicFile::commit`] it is `.<name>.partial-<process id>` in the same folder, and dropping it removes that.
+/// Until [`AtomicFile::commit`] it is `.<name>.partial-<process id>` in the same folder, and dropping it removes that. One
+/// that is [`AtomicFile::kept`] is `.<name>.partial`, stays when it is dropped, and can be gone on with.
 ///
 /// ```
 /// use std::io::Write;
@@ -39,6 +40,7 @@ pub struct AtomicFile {
     partial: PathBuf,
     /// `None` once it is closed.
     file: Option<BufWriter<File>>,
+    keep: bool,
 }
 
 impl AtomicFile {
@@ -52,16 +54,79 @@ impl AtomicFile {
 
     /// As [`AtomicFile::create`], with a name of its own until it is committed.
     pub(crate) fn with_suffix(target: &Path, suffix: &str) -> Result<Self> {
-        let name = target.file_name().ok_or_else(|| Error::file(target, "expected the name of a file"))?;
-        if target.is_dir() {
-            return Err(Error::file(target, "expected the name of a file, got a folder"));
+        Self::open(target, partial(target, &format!("{suffix}.partial-{}", std::process::id()))?, 0, false)
+    }
+
+    /// As [`AtomicFile::create`], but dropping it leaves what was written, for [`AtomicFile::reopen`].
+    ///
+    /// # Errors
+    /// As [`AtomicFile::create`].
+    pub fn kept(target: impl AsRef<Path>) -> Result<Self> {
+        Self::reopen(target, 0)
+    }
+
+    /// Goes on with a file that was [`AtomicFile::kept`] after its first `length` bytes; what follows them is cut off.
+    ///
+    /// # Errors
+    /// [`Error::File`] where there are fewer bytes.
+    pub fn reopen(target: impl AsRef<Path>, length: u64) -> Result<Self> {
+        Self::reopen_suffix(target.as_ref(), "", length)
+    }
+
+    pub(crate) fn reopen_suffix(target: &Path, suffix: &str, length: u64) -> Result<Self> {
+        Self::open(target, partial(target, &format!("{suffix}.partial"))?, length, true)
+    }
+
+    /// The name under which a file is [`AtomicFile::kept`].
+    ///
+    /// # Errors
+    /// [`Error::File`] where `target` is no name of a file.
+    pub fn kept_name(target: impl AsRef<Path>) -> Result<PathBuf> {
+        partial(target.as_ref(), ".partial")
+    }
+
+    fn open(target: &Path, partial: PathBuf, length: u64, keep: bool) -> Result<Self> {
+        // A name that stands for a device or a pipe would be replaced, not written to.
+        match fs::metadata(target) {
+            Ok(there) if there.is_dir() => {
+                return Err(Error::file(target, "expected the name of a file, got a folder"));
+            }
+            Ok(there) if !there.is_file() => {
+                return Err(Error::file(target, "expected the name of a file, got a device or pipe"));
+            }
+            _ => {}
         }
-        let name = format!(".{}{suffix}.partial-{}", name.to_string_lossy(), std::process::id());
-        let partial = target.with_file_name(name);
         // Readable again, as an archive is packed from such files.
-        let options = File::options().read(true).write(true).create(true).truncate(true).open(&partial);
-        let file = options.map_err(|e| Error::io(target, e))?;
-        Ok(Self { target: target.to_owned(), partial, file: Some(BufWriter::new(file)) })
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&partial);
+        let mut file = file.map_err(|e| Error::io(target, e))?;
+        let cut = |file: &mut File| -> io::Result<u64> {
+            let there = file.metadata()?.len();
+            if there >= length {
+                file.set_len(length)?;
+                file.seek(SeekFrom::End(0))?;
+            }
+            Ok(there)
+        };
+        let there = cut(&mut file).map_err(|e| Error::io(&partial, e))?;
+        if there < length {
+            return Err(Error::file(&partial, format!("expected at least {length} bytes, got {there}")));
+        }
+        Ok(Self { target: target.to_owned(), partial, file: Some(BufWriter::new(file)), keep })
+    }
+
+    /// Waits until the disk has what was flushed; the length of the file.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn sync(&self) -> io::Result<u64> {
+        let file = self.file.as_ref().ok_or_else(closed)?.get_ref();
+        file.sync_data()?;
+        Ok(file.metadata()?.len())
+    }
+
+    /// Removes the file, even one that is kept.
+    pub fn discard(mut self) {
+        self.keep = false;
     }
 
     /// The name it is to have.
@@ -85,7 +150,7 @@ impl AtomicFile {
         // The name is on the disk once its folder is; not every system can do this.
         let folder = self.target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).ok();
-        self.partial.clear();
+        self.partial = PathBuf::new();
         Ok(())
     }
 
@@ -96,6 +161,12 @@ impl AtomicFile {
         file.seek(SeekFrom::Start(0))?;
         Ok(file.get_mut())
     }
+}
+
+/// The hidden name beside `target` that ends with `suffix`.
+fn partial(target: &Path, suffix: &str) -> Result<PathBuf> {
+    let name = target.file_name().ok_or_else(|| Error::file(target, "expected the name of a file"))?;
+    Ok(target.with_file_name(format!(".{}{suffix}", name.to_string_lossy())))
 }
 
 fn closed() -> io::Error {
@@ -123,7 +194,9 @@ impl Drop for AtomicFile {
         if !self.partial.as_os_str().is_empty() {
             // Closed first: some systems do not remove open files. What is buffered need not be written.
             drop(self.file.take().map(BufWriter::into_parts));
-            fs::remove_file(&self.partial).ok();
+            if !self.keep {
+                fs::remove_file(&self.partial).ok();
+            }
         }
     }
 }
@@ -150,6 +223,25 @@ mod tests {
         committed.write_all(b"after").unwrap();
         committed.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"after");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_kept_can_be_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let mut file = AtomicFile::kept(&path).unwrap();
+        file.write_all(b"one two").unwrap();
+        file.flush().unwrap();
+        assert_eq!(file.sync().unwrap(), 7);
+        drop(file);
+        assert_eq!(fs::read(AtomicFile::kept_name(&path).unwrap()).unwrap(), b"one two");
+        assert!(AtomicFile::reopen(&path, 8).is_err());
+        let mut file = AtomicFile::reopen(&path, 4).unwrap();
+        file.write_all(b"three").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one three");
+        AtomicFile::kept(&path).unwrap().discard();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -99,6 +99,17 @@ impl Rows {
         Ok(Self { file, count: 0, kind, shape: shape.to_vec() })
     }
 
+    /// Waits until the disk has every row; their number.
+    pub fn sync(&mut self) -> Result<u64> {
+        let synced = self.file.flush().and_then(|()| self.file.sync());
+        synced.map(|_| self.count).map_err(|e| Error::io(self.file.target(), e))
+    }
+
+    /// The length of `rows` rows.
+    pub fn length(kind: NpyType, shape: &[usize], rows: u64) -> u64 {
+        rows.saturating_mul((shape.iter().product::<usize>() * kind.size()) as u64)
+    }
+
     /// Appends a row.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         let expected = (self.kind, self.row_len());
@@ -113,29 +124,31 @@ impl Rows {
 
     /// The head of the file: always as long, however many rows there are.
     pub fn header(&self) -> Vec<u8> {
-        let empty = self.dictionary(u64::MAX).len();
-        let length = (PREFIX + empty + 1).next_multiple_of(64);
-        let mut header = b"\x93NUMPY\x02\x00".to_vec();
-        header.extend(((length - PREFIX) as u32).to_le_bytes());
-        header.extend(self.dictionary(self.count).as_bytes());
-        header.resize(length - 1, b' ');
-        header.push(b'\n');
-        header
+        header(self.kind, &self.shape, self.count)
     }
 
     /// The length of the data.
     pub fn bytes(&self) -> u64 {
-        self.count.saturating_mul((self.row_len() * self.kind.size()) as u64)
+        Self::length(self.kind, &self.shape, self.count)
     }
 
     fn row_len(&self) -> usize {
         self.shape.iter().product()
     }
+}
 
-    fn dictionary(&self, rows: u64) -> String {
-        let shape: String = self.shape.iter().map(|d| format!(" {d},")).collect();
-        format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({rows},{shape}), }}", self.kind.descr())
-    }
+fn header(kind: NpyType, row_shape: &[usize], rows: u64) -> Vec<u8> {
+    let dictionary = |rows: u64| {
+        let shape: String = row_shape.iter().map(|d| format!(" {d},")).collect();
+        format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({rows},{shape}), }}", kind.descr())
+    };
+    let length = (PREFIX + dictionary(u64::MAX).len() + 1).next_multiple_of(64);
+    let mut header = b"\x93NUMPY\x02\x00".to_vec();
+    header.extend(((length - PREFIX) as u32).to_le_bytes());
+    header.extend(dictionary(rows).as_bytes());
+    header.resize(length - 1, b' ');
+    header.push(b'\n');
+    header
 }
 
 /// Magic, version 2 and the length of the dictionary.
@@ -162,11 +175,47 @@ impl NpyWriter {
     /// # Errors
     /// [`Error::Io`] where the file cannot be created.
     pub fn create(path: impl AsRef<Path>, row_shape: &[usize]) -> Result<Self> {
-        let path = path.as_ref();
-        let mut rows = Rows::new(AtomicFile::create(path)?, NpyType::F32, row_shape)?;
+        Self::begin(AtomicFile::create(path)?, row_shape)
+    }
+
+    /// As [`NpyWriter::create`], but what is not committed stays, for [`NpyWriter::reopen`].
+    ///
+    /// # Errors
+    /// As [`NpyWriter::create`].
+    pub fn kept(path: impl AsRef<Path>, row_shape: &[usize]) -> Result<Self> {
+        Self::begin(AtomicFile::kept(path)?, row_shape)
+    }
+
+    fn begin(file: AtomicFile, row_shape: &[usize]) -> Result<Self> {
+        let mut rows = Rows::new(file, NpyType::F32, row_shape)?;
         let header = rows.header();
-        rows.file.write_all(&header).map_err(|e| Error::io(path, e))?;
+        rows.file.write_all(&header).map_err(|e| Error::io(rows.file.target(), e))?;
         Ok(Self { rows })
+    }
+
+    /// Goes on with a file that was [`NpyWriter::kept`], after its first `rows` rows.
+    ///
+    /// # Errors
+    /// [`Error::File`] where there are fewer.
+    pub fn reopen(path: impl AsRef<Path>, row_shape: &[usize], rows: u64) -> Result<Self> {
+        let header = header(NpyType::F32, row_shape, rows).len() as u64;
+        let length = header.saturating_add(Rows::length(NpyType::F32, row_shape, rows));
+        let mut all = Rows::new(AtomicFile::reopen(path, length)?, NpyType::F32, row_shape)?;
+        all.count = rows;
+        Ok(Self { rows: all })
+    }
+
+    /// Waits until the disk has every row; their number.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where they cannot be written.
+    pub fn sync(&mut self) -> Result<u64> {
+        self.rows.sync()
+    }
+
+    /// Removes the file.
+    pub fn discard(self) {
+        self.rows.file.discard();
     }
 
     /// Appends a row.

@@ -32,6 +32,7 @@ pub struct NpzWriter {
     archive: AtomicFile,
     arrays: Vec<(String, Rows)>,
     method: CompressionMethod,
+    keep: bool,
 }
 
 impl NpzWriter {
@@ -40,8 +41,20 @@ impl NpzWriter {
     /// # Errors
     /// [`Error::Io`] where the file cannot be created.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref().to_owned();
-        Ok(Self { archive: AtomicFile::create(&path)?, path, arrays: Vec::new(), method: CompressionMethod::Stored })
+        Ok(Self::begin(path.as_ref(), AtomicFile::create(&path)?, false))
+    }
+
+    /// As [`NpzWriter::create`], but what is not committed stays: the same arrays, each with [`NpzWriter::reopen_array`],
+    /// go on with it.
+    ///
+    /// # Errors
+    /// As [`NpzWriter::create`].
+    pub fn kept(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::begin(path.as_ref(), AtomicFile::kept(&path)?, true))
+    }
+
+    fn begin(path: &Path, archive: AtomicFile, keep: bool) -> Self {
+        Self { archive, path: path.to_owned(), arrays: Vec::new(), method: CompressionMethod::Stored, keep }
     }
 
     /// Makes the file small: for sparse arrays to be kept, at the price of time.
@@ -55,13 +68,42 @@ impl NpzWriter {
     /// # Errors
     /// [`Error::File`] where the name is taken or no name, [`Error::Io`] where its rows cannot be kept.
     pub fn array(&mut self, name: &str, kind: NpyType, row_shape: &[usize]) -> Result<usize> {
+        self.reopen_array(name, kind, row_shape, 0)
+    }
+
+    /// As [`NpzWriter::array`], going on after the first `rows` rows of a file that was [`NpzWriter::kept`].
+    ///
+    /// # Errors
+    /// As [`NpzWriter::array`]; [`Error::File`] where there are fewer rows.
+    pub fn reopen_array(&mut self, name: &str, kind: NpyType, row_shape: &[usize], rows: u64) -> Result<usize> {
         let number = self.arrays.len();
         if name.is_empty() || name.contains(['/', '\\', '\0']) || self.arrays.iter().any(|(taken, _)| taken == name) {
             return Err(Error::file(&self.path, format!("expected a new name of an array, got `{name}`")));
         }
-        let file = AtomicFile::with_suffix(&self.path, &format!(".{number}"))?;
-        self.arrays.push((name.to_owned(), Rows::new(file, kind, row_shape)?));
+        let suffix = format!(".{number}");
+        let file = if self.keep {
+            AtomicFile::reopen_suffix(&self.path, &suffix, Rows::length(kind, row_shape, rows))?
+        } else {
+            AtomicFile::with_suffix(&self.path, &suffix)?
+        };
+        let mut all = Rows::new(file, kind, row_shape)?;
+        all.count = rows;
+        self.arrays.push((name.to_owned(), all));
         Ok(number)
+    }
+
+    /// Waits until the disk has every row of every array.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where they cannot be written.
+    pub fn sync(&mut self) -> Result<()> {
+        self.arrays.iter_mut().try_for_each(|(_, rows)| rows.sync().map(drop))
+    }
+
+    /// Removes every file.
+    pub fn discard(self) {
+        self.archive.discard();
+        self.arrays.into_iter().for_each(|(_, rows)| rows.file.discard());
     }
 
     /// Appends a row to an array.
@@ -80,15 +122,17 @@ impl NpzWriter {
     /// # Errors
     /// [`Error::Io`]; the file that was there before is then untouched.
     pub fn commit(self) -> Result<()> {
-        let Self { path, mut archive, arrays, method } = self;
-        pack(&mut archive, arrays, method).map_err(|e| Error::io(&path, e))?;
-        archive.commit()
+        let Self { path, mut archive, mut arrays, method, .. } = self;
+        pack(&mut archive, &mut arrays, method).map_err(|e| Error::io(&path, e))?;
+        archive.commit()?;
+        arrays.into_iter().for_each(|(_, rows)| rows.file.discard());
+        Ok(())
     }
 }
 
-fn pack(archive: &mut AtomicFile, arrays: Vec<(String, Rows)>, method: CompressionMethod) -> io::Result<()> {
+fn pack(archive: &mut AtomicFile, arrays: &mut [(String, Rows)], method: CompressionMethod) -> io::Result<()> {
     let mut zip = ZipWriter::new(archive);
-    for (name, mut rows) in arrays {
+    for (name, rows) in arrays {
         let header = rows.header();
         let length = rows.bytes().saturating_add(header.len() as u64);
         let large = length >= u64::from(u32::MAX);

@@ -1,0 +1,98 @@
+//! Runs in parts that are joined; samples from lists.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use super::Bench;
+use super::files::image;
+use super::night::timeless;
+
+const RUN: &str = "run net.safetensors x.npy --steps 4 --labels labels.npy --batch 2 --device cpu --threads 1 --quiet";
+
+impl Bench {
+    fn shards(&self, of: usize) {
+        for i in 1..=of {
+            let outputs = format!("--output s{i}.npy --predictions p{i}.csv --report r{i}.json");
+            self.good(&format!("{RUN} --shard {i}/{of} {outputs}"));
+        }
+    }
+}
+
+#[test]
+fn shards_join_into_what_one_run_gives() {
+    let bench = Bench::new();
+    bench.shards(4);
+    bench.good("merge r2.json r1.json r4.json r3.json --output s.npy --predictions p.csv --report r.json");
+    let joined = (bench.read("s.npy"), bench.read("p.csv"), bench.json("r.json"));
+    bench.good(&format!("{RUN} --output s.npy --predictions p.csv --report r.json"));
+    assert!(joined.0 == bench.read("s.npy") && joined.1 == bench.read("p.csv"));
+    let report = [joined.2, bench.json("r.json")].map(|report| {
+        let mut report = timeless(report);
+        // Each shard ends with a batch of its own.
+        report["latency_per_batch_ms"].take();
+        report
+    });
+    assert_eq!(report[0], report[1]);
+    assert!(report[0]["counts"]["metrics"]["populations"][0]["spikes"].as_u64() > Some(50));
+}
+
+#[test]
+fn shards_that_do_not_make_a_whole_are_refused() {
+    let bench = Bench::new();
+    bench.shards(3);
+    bench.good(&format!("{RUN} --report whole.json"));
+    let other = RUN.replace("--steps 4", "--steps 5");
+    bench.good(&format!("{other} --shard 3/3 --report other.json"));
+    bench.good(&format!("{RUN} --shard 1/4 --report quarter.json"));
+    let text = bench.read("s3.npy");
+    bench.folder.put("s3.npy", &bench.read("s2.npy"));
+    for (reports, parts) in [
+        ("r1.json r3.json", &["missing", "2/3"][..]),
+        ("r1.json r2.json r3.json r2.json", &["2/3", "once", "r2.json"]),
+        ("r1.json r2.json whole.json", &["whole.json", "--shard"]),
+        ("r1.json r2.json other.json", &["other.json", "steps: 4 there, 5 here"]),
+        ("quarter.json r2.json r3.json", &["r2.json", "4 shards"]),
+        ("r1.json r2.json r3.json", &["s3.npy", "checksum"]),
+        ("r1.json gone.json", &["gone.json"]),
+        ("r1.json x.npy", &["x.npy", "report"]),
+    ] {
+        let message = bench.fails(&format!("merge {reports} --output s.npy --report r.json"));
+        assert!(parts.iter().all(|part| message.contains(part)), "{reports}: {message}");
+    }
+    bench.folder.put("s3.npy", &text);
+    bench.good("merge r1.json r2.json r3.json --output s.npy");
+    for shard in ["0/3", "4/3", "x"] {
+        assert!(bench.fails(&format!("{RUN} --report r.json --shard {shard}")).contains("--shard"), "{shard}");
+    }
+    assert!(bench.fails(&format!("{RUN} --shard 1/2 --output s.npy")).contains("--report"));
+    assert!(bench.fails(&format!("{RUN} --report r.json --shard 1/21")).contains("21"));
+}
+
+#[test]
+fn inputs_from_a_list_or_standard_input() {
+    let bench = Bench::new();
+    for name in ["a.png", "b.png"] {
+        std::fs::write(bench.path(name), image(::image::ImageFormat::Png)).unwrap();
+    }
+    bench.folder.put("list.txt", b"b.png\n\ngone.png\na.png\n");
+    let run = "run net.safetensors --steps 4 --quiet --predictions";
+    let output = bench.saltatory(&format!("{run} list.csv --list list.txt"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(super::stderr(&output).contains("gone.png"));
+    let csv = String::from_utf8(bench.read("list.csv")).unwrap();
+    let names: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(names, ["b.png", "gone.png", "a.png"]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_saltatory"))
+        .args(format!("{run} standard.csv -").split_whitespace())
+        .current_dir(bench.path(""))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&bench.read("list.txt")).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    assert_eq!(bench.read("standard.csv"), bench.read("list.csv"));
+    bench.folder.put("empty.txt", b"\n");
+    assert!(bench.fails(&format!("{run} p.csv --list empty.txt")).contains("empty.txt"));
+    assert!(bench.fails(&format!("{run} p.csv --list none.txt")).contains("none.txt"));
+}
