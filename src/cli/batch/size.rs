@@ -12,6 +12,10 @@ const GPU_BYTES: usize = 128 << 20;
 /// The most: larger ones gain nothing.
 const MOST: usize = 1024;
 
+/// The most where software stands in for a GPU: a run that is stopped ends with its batch.
+#[cfg(feature = "gpu")]
+const SOFTWARE: usize = 64;
+
 /// The size of a batch for a plan on a device.
 pub fn automatic(plan: &Plan, device: &Device, threads: usize, input: usize, row: usize) -> usize {
     let ends = 4 * (input + row);
@@ -22,6 +26,9 @@ pub fn automatic(plan: &Plan, device: &Device, threads: usize, input: usize, row
             fits(CPU_BYTES, of_sample).min(PER_THREAD * threads)
         }
         #[cfg(feature = "gpu")]
-        Device::Gpu(_) => 1 << fits(GPU_BYTES, ends + plan.sample_bytes()).ilog2(),
+        Device::Gpu(gpu) => {
+            let most = if gpu.info().kind == "software" { SOFTWARE } else { MOST };
+            1 << fits(GPU_BYTES, ends + plan.sample_bytes()).min(most).ilog2()
+        }
     }
 }
