@@ -29,7 +29,7 @@
 //! | [`network`] | the graph; builder, TOML files, checkpoints; compiling to a plan |
 //! | [`kernel`] | the mathematics of one dispatch: parameters, slots, CPU twin; the order contract |
 //! | [`plan`] | what is computed in which order, on which memory; prints as text |
-//! | [`run`] | sessions, the CPU machine, what is counted and recorded |
+//! | [`run`] | sessions, the machines (plain, fast, GPU), what is counted and recorded |
 //! | [`io`] | samples, also read ahead; labels, scores, NIR files |
 //! | [`workloads`] | the networks that speed is measured on |
 //!
@@ -40,8 +40,8 @@
 //!
 //! # What equals what
 //!
-//! Results do not depend on the batch, the number of threads, or the path a sum takes: the same input gives the same
-//! bits. Spikes equal those of the framework whose dialect is chosen, as far as its rounding allows: the goldens in
+//! Results do not depend on the batch, the number of threads, the machine, or the path a sum takes: the same input gives
+//! the same bits. Spikes equal those of the framework whose dialect is chosen, as far as its rounding allows: the goldens in
 //! `tests/` say how far.
 
 pub mod error;

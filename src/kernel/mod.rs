@@ -17,7 +17,9 @@
 //!
 //! # How to add a kernel
 //!
-//! A file here with `Params`, `SLOTS` and `run`; a variant of [`Kernel`] and its line in each `match` below.
+//! A file here with `Params`, `SLOTS`, `SHADER`, `groups` and `run`; its twin in `shaders/`, whose structs have the fields
+//! that `shared!` lists; a variant of [`Kernel`] and its line in each `match` below and in `rounds`; a network in
+//! `run::verify` that uses it. Then the tests of declarations, parity and sabotage know it.
 
 mod bindings;
 mod edge;

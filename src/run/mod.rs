@@ -1,7 +1,15 @@
 //! Where a plan runs.
 //!
 //! [`Session`] is the way in: it compiles a network for what it is given, keeps plans and memory, and hands out
-//! scores, measurements and recordings. [`cpu`] is the machine of plain twins, [`gpu`] that of any GPU.
+//! scores, measurements and recordings. Three machines run the same plans on the same layouts, to the bit:
+//!
+//! | machine | how |
+//! |---|---|
+//! | [`Device::Reference`] | the plain twins of [`crate::kernel`], in [`cpu`] |
+//! | [`Device::Cpu`] | the same, but for what `fast` computes in vectors of 32 channels |
+//! | `Device::Gpu` | WGSL kernels through wgpu, in `gpu` |
+//!
+//! [`verify`] compares a machine with the plain twins.
 
 mod collect;
 pub mod cpu;
