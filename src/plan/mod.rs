@@ -281,12 +281,37 @@ impl Plan {
         })
     }
 
+    /// Whether no window of the run comes after this one; in a stream every step stands for itself.
+    pub fn is_last(&self, window: Window) -> bool {
+        self.request.streaming || window.clock + window.steps as u64 == self.request.steps as u64
+    }
+
+    /// What is dispatched in a window, in order: the number of the step, the step, and the part of the window that it
+    /// covers: one step of time after the other in a loop.
+    pub fn walk(&self, window: Window) -> impl Iterator<Item = (usize, &Step, Window)> {
+        let mut number = 0;
+        let all = self.stages.iter().flat_map(move |stage| {
+            let (steps, loops) = match stage {
+                Stage::Window(step) => (std::slice::from_ref(step), None),
+                Stage::Loop(steps) => (steps.as_slice(), Some(window.steps)),
+            };
+            let first = number;
+            number += steps.len();
+            (0..loops.unwrap_or(1)).flat_map(move |t| {
+                let one = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
+                let window = if loops.is_some() { one } else { window };
+                steps.iter().enumerate().map(move |(at, step)| (first + at, step, window))
+            })
+        });
+        all.filter(move |(_, step, window)| self.runs(step, *window))
+    }
+
     /// Whether a step runs in a window.
-    pub fn runs(&self, step: &Step, window: Window) -> bool {
+    fn runs(&self, step: &Step, window: Window) -> bool {
         match step.when {
             When::Always => true,
             When::First => window.clock == 0,
-            When::Last => window.clock + window.steps as u64 == self.request.steps as u64,
+            When::Last => self.is_last(window),
         }
     }
 

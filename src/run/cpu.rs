@@ -9,7 +9,7 @@ use super::fast::Fast;
 use super::pack::pack;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Window};
-use crate::plan::{Holds, Plan, Slot, Stage, Step};
+use crate::plan::{Holds, Plan, Slot, Step};
 
 /// The working memory of one sample.
 #[derive(Debug, Default)]
@@ -103,32 +103,14 @@ impl Workspace {
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
             pack(&edge, input, self.buffer_mut(plan, plan.input));
         }
-        let mut number = 0;
-        for stage in &plan.stages {
-            match stage {
-                Stage::Window(step) => {
-                    self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
-                    number += 1;
-                }
-                Stage::Loop(steps) => {
-                    for t in 0..window.steps {
-                        let window = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
-                        for (at, step) in steps.iter().enumerate() {
-                            self.dispatch(plan, step, fast.map(|fast| (fast, number + at)), window);
-                        }
-                    }
-                    number += steps.len();
-                }
-            }
+        for (number, step, window) in plan.walk(window) {
+            self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
         }
         self.clock = window.clock + window.steps as u64;
     }
 
     /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
     pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window) {
-        if !plan.runs(step, window) {
-            return;
-        }
         let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), 1);
         let slots = || step.bind.iter().zip(step.kernel.slots());
         let mut written: Vec<(usize, Vec<u32>)> = slots()

@@ -9,7 +9,7 @@ use super::schedule::Schedule;
 use crate::error::Result;
 use crate::kernel::{Access, Element, Window};
 use crate::plan::Holds;
-use crate::plan::{Plan, Slot, Stage, Step};
+use crate::plan::{Plan, Slot, Step};
 use crate::run::cpu::Workspace;
 use crate::run::pack::pack_batch;
 
@@ -91,23 +91,8 @@ impl Both {
         for slot in 0..plan.buffers.len() {
             self.feed(&plan, slot);
         }
-        let mut number = 0;
-        for stage in &plan.stages {
-            match stage {
-                Stage::Window(step) => {
-                    self.step(&plan, step, number, window).await?;
-                    number += 1;
-                }
-                Stage::Loop(steps) => {
-                    for t in 0..window.steps {
-                        let window = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
-                        for (at, step) in steps.iter().enumerate() {
-                            self.step(&plan, step, number + at, window).await?;
-                        }
-                    }
-                    number += steps.len();
-                }
-            }
+        for (number, step, window) in plan.walk(window) {
+            self.step(&plan, step, number, window).await?;
         }
         Ok(())
     }
@@ -119,11 +104,8 @@ impl Both {
     }
 
     async fn step(&mut self, plan: &Plan, step: &Step, number: usize, window: Window) -> Result<()> {
-        if !plan.runs(step, window) {
-            return Ok(());
-        }
         let gpu = &self.prepared.gpu;
-        let schedule = Schedule::of_step(plan, step, number, window, gpu.budget());
+        let schedule = Schedule::of_step(step, number, window, gpu.budget());
         self.prepared.tell(&schedule);
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
         self.prepared.record(&mut encoder, &schedule.dispatches);

@@ -30,7 +30,7 @@ impl Part {
 /// Records copies of what is to be read after a window; `None` where there is nothing.
 pub(super) fn results(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
     let plan = &prepared.plan;
-    let last = plan.request.streaming || window.clock + window.steps as u64 == plan.request.steps as u64;
+    let last = plan.is_last(window);
     let part = copy(prepared, window, &wanted(plan, last), encoder)?;
     Some(Part { last, ..part })
 }

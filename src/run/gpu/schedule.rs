@@ -2,7 +2,7 @@
 
 use super::budget::Budget;
 use crate::kernel::{Window, WindowWords};
-use crate::plan::{Plan, Stage, Step};
+use crate::plan::{Plan, Step};
 
 /// One dispatch: a plan step on a part of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,23 +30,8 @@ impl Schedule {
     /// The dispatches of a window of a plan.
     pub fn new(plan: &Plan, window: Window, budget: Budget) -> Schedule {
         let mut schedule = Schedule::empty(budget);
-        let mut number = 0;
-        for stage in &plan.stages {
-            match stage {
-                Stage::Window(step) => {
-                    schedule.step(plan, step, number, window);
-                    number += 1;
-                }
-                Stage::Loop(steps) => {
-                    for t in 0..window.steps {
-                        let window = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
-                        for (at, step) in steps.iter().enumerate() {
-                            schedule.step(plan, step, number + at, window);
-                        }
-                    }
-                    number += steps.len();
-                }
-            }
+        for (number, step, window) in plan.walk(window) {
+            schedule.step(step, number, window);
         }
         schedule
     }
@@ -56,16 +41,13 @@ impl Schedule {
     }
 
     /// The dispatches of one plan step.
-    pub fn of_step(plan: &Plan, step: &Step, number: usize, window: Window, budget: Budget) -> Schedule {
+    pub fn of_step(step: &Step, number: usize, window: Window, budget: Budget) -> Schedule {
         let mut schedule = Schedule::empty(budget);
-        schedule.step(plan, step, number, window);
+        schedule.step(step, number, window);
         schedule
     }
 
-    fn step(&mut self, plan: &Plan, step: &Step, number: usize, window: Window) {
-        if !plan.runs(step, window) {
-            return;
-        }
+    fn step(&mut self, step: &Step, number: usize, window: Window) {
         let groups = step.kernel.groups(window.steps);
         let work = step.kernel.work(window.steps).max(1);
         let (most, axis) = (self.budget.dispatch.max(1), u64::from(self.budget.axis));
