@@ -12,34 +12,46 @@ pub struct Row<'a> {
     pub name: &'a str,
     /// Its class, where known.
     pub label: Option<u32>,
+    /// Steps that it ran; `None` where it was bad.
+    pub steps: Option<usize>,
     /// Its scores; NaN where it was bad.
     pub scores: &'a [f32],
     /// What was predicted; `None` where it was bad.
     pub prediction: Option<usize>,
 }
 
-/// The predictions: a CSV of name, prediction, label where there are any, and scores.
+/// The predictions: a CSV of name, prediction, label where there are any, steps where they differ, and scores.
 pub struct Predictions {
     csv: csv::Writer<AtomicFile>,
-    has_labels: bool,
+    columns: Columns,
+}
+
+/// Which columns there are that not every run has.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
+    pub labels: bool,
+    pub steps: bool,
 }
 
 impl Predictions {
     /// Begins the file with its header; `classes` may be fewer than there are scores.
-    pub fn create(path: &Path, classes: &[String], scores: usize, has_labels: bool) -> Result<Self> {
+    pub fn create(path: &Path, classes: &[String], scores: usize, columns: Columns) -> Result<Self> {
         let mut csv = csv::Writer::from_writer(AtomicFile::kept(path)?);
         let mut header = vec!["name".to_string(), "prediction".into()];
-        if has_labels {
+        if columns.labels {
             header.push("label".into());
+        }
+        if columns.steps {
+            header.push("steps".into());
         }
         header.extend((0..scores).map(|i| classes.get(i).cloned().unwrap_or_else(|| format!("score_{i}"))));
         csv.write_record(&header).map_err(|e| Error::file(path, e.to_string()))?;
-        Ok(Predictions { csv, has_labels })
+        Ok(Predictions { csv, columns })
     }
 
     /// Goes on after the first `length` bytes.
-    pub fn reopen(path: &Path, length: u64, has_labels: bool) -> Result<Self> {
-        Ok(Predictions { csv: csv::Writer::from_writer(AtomicFile::reopen(path, length)?), has_labels })
+    pub fn reopen(path: &Path, length: u64, columns: Columns) -> Result<Self> {
+        Ok(Predictions { csv: csv::Writer::from_writer(AtomicFile::reopen(path, length)?), columns })
     }
 
     /// Waits until the disk has every row; the length in bytes.
@@ -60,9 +72,13 @@ impl Predictions {
 
     /// Writes a row.
     pub fn write(&mut self, row: &Row<'_>) -> Result<()> {
-        let mut cells = vec![row.name.to_string(), row.prediction.map_or_else(String::new, |p| p.to_string())];
-        if self.has_labels {
-            cells.push(row.label.map_or_else(String::new, |label| label.to_string()));
+        let known = |number: Option<usize>| number.map_or_else(String::new, |number| number.to_string());
+        let mut cells = vec![row.name.to_string(), known(row.prediction)];
+        if self.columns.labels {
+            cells.push(known(row.label.map(|label| label as usize)));
+        }
+        if self.columns.steps {
+            cells.push(known(row.steps));
         }
         cells.extend(row.scores.iter().map(ToString::to_string));
         self.csv.write_record(&cells).map_err(|e| Error::file(self.csv.get_ref().target(), e.to_string()))
@@ -118,7 +134,8 @@ pub fn predict(scores: &[f32], classes: usize) -> Option<usize> {
         return arg_max(scores);
     }
     let mut sums = vec![0.0; classes];
-    for step in scores.chunks(classes) {
+    // A sample that ended has no scores behind its end.
+    for step in scores.chunks(classes).filter(|step| !step.iter().any(|x| x.is_nan())) {
         sums.iter_mut().zip(step).for_each(|(sum, x)| *sum += x);
     }
     arg_max(&sums)

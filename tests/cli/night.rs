@@ -21,7 +21,7 @@ impl Bench {
     }
 
     /// Starts a run and sends a signal once the journal has that many lines; what became of it.
-    fn interrupted(&self, arguments: &str, lines: usize, signal: &str) -> Output {
+    pub fn interrupted(&self, arguments: &str, lines: usize, signal: &str) -> Output {
         let mut child = self.start(arguments);
         let journal = self.path(".out.npy.journal");
         let lines_now = || std::fs::read(&journal).map_or(0, |text| text.iter().filter(|&&b| b == b'\n').count());

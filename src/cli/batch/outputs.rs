@@ -8,7 +8,7 @@ use saltatory::{Error, Result};
 
 use super::journal::Progress;
 use crate::cli::recordings::Record;
-use crate::cli::sinks::{Predictions, Row, Scores};
+use crate::cli::sinks::{Columns, Predictions, Row, Scores};
 
 /// Where results go; what is `None` is not asked for.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,10 @@ pub struct Form {
     pub row: Vec<usize>,
     /// Names of classes; maybe fewer than scores.
     pub names: Vec<String>,
-    pub has_labels: bool,
+    /// Columns of the predictions.
+    pub columns: Columns,
+    /// Steps of a recording, the most.
+    pub steps: usize,
 }
 
 /// The open files. Dropping them leaves them.
@@ -71,7 +74,7 @@ pub struct Outputs {
 impl Outputs {
     /// Opens every file, after what a run before has left in it. Those opened so far are there where one fails.
     pub fn open(&mut self, paths: &Paths, form: &Form, past: Option<&Progress>) -> Result<()> {
-        let (row, labels) = (&form.row, form.has_labels);
+        let (row, columns) = (&form.row, form.columns);
         let rows = past.map_or(0, |past| past.tally.samples);
         // A run that was interrupted at its very end has named some of its files.
         let open = |path: &PathBuf| {
@@ -84,13 +87,13 @@ impl Outputs {
         }
         if let Some(path) = paths.predictions.as_ref().filter(|path| open(path)) {
             self.predictions = Some(match past {
-                Some(past) => Predictions::reopen(path, past.predictions, labels)?,
-                None => Predictions::create(path, &form.names, row.iter().product(), labels)?,
+                Some(past) => Predictions::reopen(path, past.predictions, columns)?,
+                None => Predictions::create(path, &form.names, row.iter().product(), columns)?,
             });
         }
         if let Some(path) = paths.record.as_ref().filter(|path| open(path)) {
             let layout = past.and_then(|past| past.record.as_deref());
-            self.record = Some(Record::reopen(path, layout, rows)?);
+            self.record = Some(Record::reopen(path, form.steps, layout, rows)?);
         }
         self.report = paths.report.as_ref().map(AtomicFile::kept).transpose()?;
         Ok(())

@@ -220,15 +220,10 @@ fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
     Ok(samples.clamp(1, most.max(1) as usize))
 }
 
-/// The most dispatches of a window: first and last have steps that others have not, and the last may be shorter, which
-/// splits otherwise.
+/// The most dispatches of a window: shorter ones may split otherwise.
 fn most_dispatches(gpu: &Gpu, plan: &Plan, capacity: usize) -> usize {
-    let steps = plan.window_steps();
-    let clock = (plan.request.steps - 1) / steps * steps;
-    let last = Window { batch: capacity, start: 0, steps: plan.request.steps - clock, clock: clock as u64 };
-    let first = Window { steps, clock: 0, ..last };
-    let dispatches = |window| Schedule::new(plan, window, gpu.budget()).dispatches.len();
-    dispatches(first).max(dispatches(last))
+    let windows = (1..=plan.window_steps()).map(|steps| Window { batch: capacity, start: 0, steps, at: 0, clock: 0 });
+    windows.map(|window| Schedule::whole(plan, window, gpu.budget()).dispatches.len()).max().unwrap_or(1)
 }
 
 /// Weights, coefficients and tables on the device.
