@@ -265,6 +265,10 @@ impl Session {
                     request.slice = Some(request.window_steps().div_ceil(2));
                     self.slice = request.slice;
                 }
+                // Some devices know so soon that a neuron fired more often than its bit planes hold.
+                Err(Error::Layer { .. }) if request.count_planes < Request::MOST_COUNT_PLANES => {
+                    request.count_planes = Request::MOST_COUNT_PLANES;
+                }
                 submitted => return Ok(Ticket { plan: machine.plan().clone(), pending: submitted? }),
             }
         }

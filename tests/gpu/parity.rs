@@ -89,7 +89,14 @@ fn states_and_samples_that_stop_are_the_same_to_the_bit() {
             let options = Options { confident, ..given.clone() };
             let run = |device: &Device| session(device, options.clone()).run_samples(&rows, Some(steps)).unwrap();
             let (expected, got) = (run(&Device::Cpu), run(&device));
-            assert_eq!(difference(&expected, &got), None, "{}: {confident:?}", case.name);
+            assert_eq!(
+                difference(&expected, &got),
+                None,
+                "{}: {confident:?} {:?} {:?}",
+                case.name,
+                expected.steps,
+                got.steps
+            );
             stopped += got.steps.iter().filter(|&&ran| ran < steps).count();
         }
     }

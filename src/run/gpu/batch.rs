@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::context::Gpu;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, Room};
 use super::readback::{self, Left, Wanted};
 use super::schedule::Schedule;
 use crate::error::Result;
@@ -61,7 +61,8 @@ impl GpuMachine {
     /// # Errors
     /// As [`Prepared::new`], and a device that is lost.
     pub async fn submit(&mut self, samples: &[&[f32]], how: &How) -> Result<Pending> {
-        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, samples.len()).await?;
+        let room = if how.confident.is_some() { Room::Runs } else { Room::Window };
+        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, samples.len(), room).await?;
         let mut chunks = Vec::new();
         for samples in samples.chunks(prepared.capacity()) {
             let mut chunk = Chunk::new(&self.plan, samples);
@@ -97,7 +98,7 @@ impl GpuMachine {
     /// # Errors
     /// As [`GpuMachine::submit`] and [`GpuMachine::finish`].
     pub async fn advance(&mut self, sample: &[f32]) -> Result<SampleResult> {
-        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1).await?;
+        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1, Room::Window).await?;
         let mut chunk = Chunk::new(&self.plan, &[sample]);
         chunk.submit(prepared, &[sample], self.clock).await?;
         self.clock += self.plan.steps_of(sample) as u64;
@@ -122,7 +123,7 @@ impl GpuMachine {
     /// # Errors
     /// As [`Prepared::new`], and a device that is lost.
     pub async fn set_state(&mut self, state: &StateWords) -> Result<()> {
-        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1).await?;
+        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1, Room::Window).await?;
         self.clock = restore(prepared, state, 1).await?;
         Ok(())
     }
@@ -187,12 +188,11 @@ impl Chunk {
         let windows: Vec<Window> = self.windows(&prepared.plan, clock).collect();
         for window in windows {
             let (running, on) = (self.longer_than(window.at), self.longer_than(window.end()));
-            let mut parts = vec![(Part::Steps, 0..running)];
-            if on < running {
-                parts.extend([(Part::Scores, on..running), (Part::End, on..running)]);
-            }
+            let (all, ended) = ([0..running], [on..running]);
+            let parts = [(Part::Steps, &all[..]), (Part::Scores, &ended), (Part::End, &ended)];
+            let parts = if on < running { &parts[..] } else { &parts[..1] };
             let wanted = Wanted { ran: (0..running).collect(), ended: (on..running).collect(), scores: false };
-            let left = submit(prepared, window, Some(rows), &parts, wanted).await?;
+            let left = submit(prepared, window, Some(rows), parts, wanted).await?;
             self.left.extend(left);
         }
         Ok(())
@@ -210,20 +210,18 @@ impl Chunk {
         let windows: Vec<Window> = self.windows(plan, clock).collect();
         let mut running: Vec<usize> = (0..rows.len()).collect();
         for window in windows {
-            let parts = |part: Part, rows: &[usize]| -> Vec<(Part, Range<usize>)> {
-                runs(rows).into_iter().map(|run| (part, run)).collect()
-            };
-            let both = [parts(Part::Steps, &running), parts(Part::Scores, &running)].concat();
+            let all = runs(&running);
+            let parts = [(Part::Steps, &all[..]), (Part::Scores, &all)];
             let wanted = Wanted { ran: running.clone(), ended: Vec::new(), scores: true };
-            let Some(left) = submit(prepared, window, Some(rows), &both, wanted).await? else { continue };
+            let Some(left) = submit(prepared, window, Some(rows), &parts, wanted).await? else { continue };
             let left = left.read(gpu).await?;
             left.give(plan, &self.order, &mut self.results)?;
             let ended = |&row: &usize| window.end() == self.steps[row] || confident.is_certain(&left.scores(plan, row));
             let (ended, on): (Vec<usize>, Vec<usize>) = running.iter().copied().partition(ended);
             if !ended.is_empty() {
-                let end = parts(Part::End, &ended);
+                let these = runs(&ended);
                 let wanted = Wanted { ran: Vec::new(), ended, scores: false };
-                if let Some(left) = submit(prepared, window, None, &end, wanted).await? {
+                if let Some(left) = submit(prepared, window, None, &[(Part::End, &these)], wanted).await? {
                     left.read(gpu).await?.give(plan, &self.order, &mut self.results)?;
                 }
             }
@@ -257,11 +255,12 @@ async fn prepare<'a>(
     gpu: &Gpu,
     plan: &Arc<Plan>,
     samples: usize,
+    room: Room,
 ) -> Result<&'a Prepared> {
     let enough = prepared.as_ref().is_some_and(|p| p.capacity() >= samples || p.is_full());
     if !enough {
         *prepared = None;
-        *prepared = Some(Prepared::new(gpu, plan.clone(), samples).await?);
+        *prepared = Some(Prepared::with_room(gpu, plan.clone(), samples, room).await?);
     }
     prepared.as_ref().ok_or_else(|| gpu.error("nothing is prepared"))
 }
@@ -284,13 +283,13 @@ async fn submit(
     prepared: &Prepared,
     window: Window,
     rows: Option<&[&[f32]]>,
-    parts: &[(Part, Range<usize>)],
+    parts: &[(Part, &[Range<usize>])],
     wanted: Wanted,
 ) -> Result<Option<Left>> {
     let (gpu, plan) = (&prepared.gpu, &prepared.plan);
     let mut schedule = Schedule::new(gpu.budget());
     for (part, rows) in parts {
-        schedule.part(plan, window, *part, rows.clone());
+        schedule.part(plan, window, *part, rows);
     }
     let what = format!("steps {}..{} of `{}`", window.at, window.end(), plan.name);
     gpu.checked(&what, || {

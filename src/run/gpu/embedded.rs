@@ -6,7 +6,7 @@ use super::budget::Budget;
 use super::context::Gpu;
 use super::input_buffer::InputBuffer;
 use super::mapped::mapped;
-use super::prepared::{Prepared, buffer};
+use super::prepared::{Prepared, Room, buffer};
 use super::schedule::{Dispatch, Schedule};
 use super::tick::{self, Tick};
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl Embedded {
         let frames = if options.feed == Feed::Series { request.steps } else { 1 };
         let input = InputBuffer::new(gpu, edge, options.batch, frames).await?;
         let (parts, told) = parts(&plan, options.batch, gpu.budget(), |window| input.groups(window));
-        let prepared = Prepared::with_entries(gpu, plan.clone(), options.batch, Some(told.len())).await?;
+        let prepared = Prepared::with_room(gpu, plan.clone(), options.batch, Room::Entries(told.len())).await?;
         if prepared.capacity() < options.batch {
             let one = bytes_text(plan.sample_bytes() as u128);
             let message =
@@ -268,7 +268,7 @@ fn parts(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u
         let mut schedule = Schedule::new(budget);
         let ends = window.end() == plan.request.steps;
         for part in Stage::ALL.into_iter().filter(|&part| part == Stage::Steps || ends) {
-            schedule.part(plan, window, part, 0..batch);
+            schedule.part(plan, window, part, std::slice::from_ref(&(0..batch)));
         }
         let dispatches =
             schedule.dispatches.into_iter().map(|d| Dispatch { entry: d.entry + told.len(), ..d }).collect();

@@ -37,14 +37,17 @@ impl Schedule {
     /// All dispatches of a window of a plan, with which all samples end.
     pub fn whole(plan: &Plan, window: Window, budget: Budget) -> Schedule {
         let mut schedule = Schedule::new(budget);
-        Part::ALL.into_iter().for_each(|part| schedule.part(plan, window, part, 0..window.batch));
+        Part::ALL
+            .into_iter()
+            .for_each(|part| schedule.part(plan, window, part, std::slice::from_ref(&(0..window.batch))));
         schedule
     }
 
-    /// Adds the dispatches of a part of a window, for some samples.
-    pub fn part(&mut self, plan: &Plan, window: Window, part: Part, samples: Range<usize>) {
+    /// Adds the dispatches of a part of a window, for some samples: each plan step for all of them before the next, as
+    /// buffers share memory.
+    pub fn part(&mut self, plan: &Plan, window: Window, part: Part, samples: &[Range<usize>]) {
         for (number, step, window) in plan.walk(window, part) {
-            self.step(step, number, window, samples.clone());
+            samples.iter().for_each(|samples| self.step(step, number, window, samples.clone()));
         }
     }
 
