@@ -1,5 +1,6 @@
 //! Convolution and neurons, a block of 32 output channels after another: the weights of a block stay in the first cache.
 
+use super::events::{Lists, Word, added, places};
 use super::neuron::{Counted, Neurons};
 use super::rows::{Rows, Sum};
 use super::{BLOCK, Run};
@@ -12,6 +13,9 @@ pub(super) struct FastConv {
     p: conv_spike::Params,
     rows: Rows,
     neurons: Neurons,
+    /// The first row of each word of inputs within its segment, and of each segment.
+    offsets: Vec<u8>,
+    bases: Vec<usize>,
 }
 
 impl FastConv {
@@ -23,49 +27,145 @@ impl FastConv {
         let neurons = Neurons::new(&p.population, coefficients)?;
         let inputs = (g.kernel[0] * g.kernel[1] * g.input.channels) as usize;
         let rows = Rows::new(weights, inputs, g.out_channels as usize, g.bias == 1);
-        Some(FastConv { p: *p, rows, neurons })
+        let (offsets, bases) = places((g.kernel[0] * g.kernel[1]) as usize, g.input.channels as usize);
+        Some(FastConv { p: *p, rows, neurons, offsets, bases })
     }
 }
 
 impl Run for FastConv {
     #[inline(always)]
     fn run(&self, window: Window, slots: &mut Bindings<'_>) {
-        let (p, g) = (&self.p, &self.p.geometry);
-        let input = slots.words(0);
+        let (p, input) = (&self.p, slots.words(0));
         let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));
-        let (width, pool_h, pool_w) = (g.out_size[1] as usize, p.pool[0] as usize, p.pool[1] as usize);
-        let columns = width / pool_w;
-        let mut any = vec![0u32; window.steps];
+        let mut memory = Memory { state, output, any: vec![0; window.steps], counted: Counted::default() };
+        let mut lists = Lists::default();
+        let rows = p.output.cells as usize / self.columns();
         for sample in 0..window.batch {
-            let mut counted = Counted::default();
-            for block in 0..self.neurons.blocks() {
-                let rows = self.rows.block(block);
-                for pooled in 0..p.output.cells as usize {
-                    any.fill(0);
-                    for i in 0..pool_h * pool_w {
-                        let y = pooled / columns * pool_h + i / pool_w;
-                        let x = pooled % columns * pool_w + i % pool_w;
-                        let taps = Taps::new(g, y, x);
-                        let cell = y * width + x;
-                        let mut v = self.neurons.start(window, state, sample, cell, block);
-                        let mut currents = [0.0; BLOCK];
-                        for t in 0..window.steps {
-                            if t == 0 || g.input.series == 1 {
-                                let step = g.input.step(input, window, t, sample);
-                                currents = self.rows.with_bias(block, taps.sum(g, step, rows));
-                            }
-                            any[t] |= self.neurons.step(block, &mut v, &currents, &mut counted);
-                        }
-                        self.neurons.finish(state, sample, cell, block, &v);
-                    }
-                    let at = pooled * p.output.cell_words() + self.neurons.word(block);
-                    for t in 0..window.steps {
-                        output[p.output.offset(window, t, sample) + at] = any[t];
-                    }
+            memory.counted = Counted::default();
+            // Row by row, so that lists stay in the second cache, and the weights of a block in the first.
+            for row in 0..rows {
+                if p.geometry.input.planes == 1 {
+                    self.list(&mut lists, window, sample, row, input);
+                }
+                for block in 0..self.neurons.blocks() {
+                    self.row(&mut memory, &lists, window, (sample, row, block), input);
                 }
             }
-            counted.add_to(&mut tally[sample * TALLY_WORDS..]);
+            memory.counted.add_to(&mut tally[sample * TALLY_WORDS..]);
         }
+    }
+}
+
+/// What a convolution works on.
+struct Memory<'a> {
+    state: &'a mut [f32],
+    output: &'a mut [u32],
+    /// Spikes of a pooled cell, by step.
+    any: Vec<u32>,
+    counted: Counted,
+}
+
+impl FastConv {
+    /// Columns of the output.
+    fn columns(&self) -> usize {
+        (self.p.geometry.out_size[1] / self.p.pool[1]) as usize
+    }
+
+    /// The cells before pooling under an output cell, in order.
+    #[inline(always)]
+    fn cells(&self, row: usize, column: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let [pool_h, pool_w] = self.p.pool.map(|extent| extent as usize);
+        (0..pool_h * pool_w).map(move |i| (row * pool_h + i / pool_w, column * pool_w + i % pool_w))
+    }
+
+    /// A list of spikes for every cell before pooling under an output row, and each step.
+    #[inline(always)]
+    fn list(&self, lists: &mut Lists, window: Window, sample: usize, row: usize, input: &[u32]) {
+        let (g, words) = (&self.p.geometry, words_of(self.p.geometry.input.channels as usize));
+        let (height, width) = (g.in_size[0] as usize, g.in_size[1] as usize);
+        // The rows of input that lie under the taps.
+        let pool = self.p.pool[0] as usize;
+        let top = (row * pool * g.stride[0] as usize).saturating_sub(g.pad[0] as usize).min(height);
+        let last = ((row + 1) * pool - 1) * g.stride[0] as usize + ((g.kernel[0] - 1) * g.dilation[0]) as usize;
+        let bottom = (last + 1).saturating_sub(g.pad[0] as usize).min(height).max(top);
+        let steps = if g.input.series == 1 { window.steps } else { 1 };
+        let of_step = (bottom - top) * width * words;
+        let mut decoded = Vec::with_capacity(steps * of_step);
+        for t in 0..steps {
+            let step = g.input.step(input, window, t, sample);
+            decoded.extend(step[top * width * words..bottom * width * words].iter().map(|&bits| Word::new(bits)));
+        }
+        let taps = (g.kernel[0] * g.kernel[1]) as usize;
+        lists.clear(self.columns() * pool * self.p.pool[1] as usize * steps * taps * words);
+        for column in 0..self.columns() {
+            for (y, x) in self.cells(row, column) {
+                let under = Taps::new(g, y, x);
+                for t in 0..steps {
+                    lists.begin();
+                    under.each(g, |tap, y, x| {
+                        let at = t * of_step + ((y - top) * width + x) * words;
+                        for (w, spikes) in decoded[at..at + words].iter().enumerate() {
+                            let word = tap * words + w;
+                            lists.push(word, self.offsets[word], spikes);
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// An output row of a block of channels.
+    #[inline(always)]
+    fn row(
+        &self,
+        memory: &mut Memory<'_>,
+        lists: &Lists,
+        window: Window,
+        (sample, row, block): (usize, usize, usize),
+        input: &[u32],
+    ) {
+        let (p, g) = (&self.p, &self.p.geometry);
+        let rows = self.rows.block(block);
+        let steps = if g.input.series == 1 { window.steps } else { 1 };
+        let mut list = 0;
+        for column in 0..self.columns() {
+            memory.any.fill(0);
+            for (y, x) in self.cells(row, column) {
+                let cell = y * g.out_size[1] as usize + x;
+                let mut v = self.neurons.start(window, memory.state, sample, cell, block);
+                let mut currents = [0.0; BLOCK];
+                for t in 0..window.steps {
+                    if t < steps {
+                        let sum = if g.input.planes == 1 {
+                            self.sum(lists, list + t, rows)
+                        } else {
+                            Taps::new(g, y, x).sum(g, g.input.step(input, window, t, sample), rows)
+                        };
+                        currents = self.rows.with_bias(block, sum);
+                    }
+                    memory.any[t] |= self.neurons.step(block, &mut v, &currents, &mut memory.counted);
+                }
+                list += steps;
+                self.neurons.finish(memory.state, sample, cell, block, &v);
+            }
+            let at = (row * self.columns() + column) * p.output.cell_words() + self.neurons.word(block);
+            for t in 0..window.steps {
+                memory.output[p.output.offset(window, t, sample) + at] = memory.any[t];
+            }
+        }
+    }
+
+    /// The currents that a list of spikes drives, without bias.
+    #[inline(always)]
+    fn sum(&self, lists: &Lists, list: usize, rows: &[[f32; BLOCK]]) -> [f32; BLOCK] {
+        let mut total = [0.0; BLOCK];
+        lists.each(list, |segment, entries| {
+            let block = added(entries, &rows[self.bases[segment]..]);
+            for i in 0..BLOCK {
+                total[i] += block[i];
+            }
+        });
+        total
     }
 }
 
@@ -93,6 +193,18 @@ impl Taps {
         Taps { y, x, origin: (top, left) }
     }
 
+    /// Calls `f` with every tap on the input, and the row and column that it lies on.
+    #[inline(always)]
+    fn each(&self, g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
+        for tap_y in self.y.0..self.y.1 {
+            let y = (self.origin.0 + (tap_y * g.dilation[0] as usize) as isize) as usize;
+            for tap_x in self.x.0..self.x.1 {
+                let x = (self.origin.1 + (tap_x * g.dilation[1] as usize) as isize) as usize;
+                f(tap_y * g.kernel[1] as usize + tap_x, y, x);
+            }
+        }
+    }
+
     /// The currents of a block of outputs, without bias.
     #[inline(always)]
     fn sum(&self, g: &Geometry, step: &[u32], rows: &[[f32; BLOCK]]) -> [f32; BLOCK] {
@@ -100,16 +212,11 @@ impl Taps {
         let (channels, cell_words) = (edge.channels as usize, edge.cell_words());
         let words = words_of(channels);
         let mut sum = Sum::new();
-        for tap_y in self.y.0..self.y.1 {
-            let y = (self.origin.0 + (tap_y * g.dilation[0] as usize) as isize) as usize;
-            for tap_x in self.x.0..self.x.1 {
-                let x = (self.origin.1 + (tap_x * g.dilation[1] as usize) as isize) as usize;
-                let tap = tap_y * g.kernel[1] as usize + tap_x;
-                let cell = (y * g.in_size[1] as usize + x) * cell_words;
-                let cell = &step[cell..cell + cell_words];
-                add_cell(&mut sum, edge, cell, tap * words, &rows[tap * channels..(tap + 1) * channels]);
-            }
-        }
+        self.each(g, |tap, y, x| {
+            let cell = (y * g.in_size[1] as usize + x) * cell_words;
+            let cell = &step[cell..cell + cell_words];
+            add_cell(&mut sum, edge, cell, tap * words, &rows[tap * channels..(tap + 1) * channels]);
+        });
         sum.total()
     }
 }

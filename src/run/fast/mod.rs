@@ -3,11 +3,12 @@
 //! Plain twins read like the shaders; here output channels go in blocks of 32, so that a block of spikes is a word, sums
 //! and potentials stay in registers, and the weights of a block lie together: one spike adds one row of 32. Sums keep the
 //! canonical order, so nothing changes in the results. The code is compiled for several instruction sets, of which the
-//! best there is runs.
+//! best there is runs. Spikes become lists of the rows that they drive ([`events`]), so that no branch depends on a bit.
 //!
 //! What has no fast form here runs as its twin.
 
 mod conv;
+mod events;
 mod linear;
 mod membrane;
 mod neuron;

@@ -38,17 +38,19 @@ struct Lanes {
 #[derive(Debug)]
 pub(super) struct Neurons {
     form: u8,
+    /// Whether all channels have the same coefficients, and fill their blocks.
+    alike: bool,
     /// Whether a spike sets the potential to `v_reset`.
     hard: bool,
     blocks: Vec<Lanes>,
     pub population: Population,
 }
 
-/// What a block of neurons did, to be added to the tally.
+/// What neurons did, to be added to the tally: spikes, and changed potentials in each of 32 lanes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counted {
-    pub spikes: u32,
-    pub updates: u32,
+    spikes: u32,
+    updates: [u32; BLOCK],
 }
 
 impl Neurons {
@@ -86,7 +88,8 @@ impl Neurons {
             (_, true) => LEAK_POTENTIAL,
             _ => FACTOR,
         };
-        Some(Neurons { form, hard: is(flag::RESET_HARD), blocks, population: *population })
+        let alike = population.grain == 0 && count.is_multiple_of(BLOCK);
+        Some(Neurons { form, alike, hard: is(flag::RESET_HARD), blocks, population: *population })
     }
 
     pub fn blocks(&self) -> usize {
@@ -138,44 +141,50 @@ impl Neurons {
     #[inline(always)]
     pub fn step(&self, block: usize, v: &mut [f32; BLOCK], x: &[f32; BLOCK], counted: &mut Counted) -> u32 {
         let lanes = &self.blocks[block];
-        match self.form {
-            LEAK_ALL => stepped::<LEAK_ALL>(lanes, self.hard, v, x, counted),
-            LEAK_POTENTIAL => stepped::<LEAK_POTENTIAL>(lanes, self.hard, v, x, counted),
-            _ => stepped::<FACTOR>(lanes, self.hard, v, x, counted),
+        match (self.form, self.hard, self.alike) {
+            (LEAK_ALL, true, true) => stepped::<LEAK_ALL, true, true>(lanes, v, x, counted),
+            (LEAK_ALL, true, false) => stepped::<LEAK_ALL, true, false>(lanes, v, x, counted),
+            (LEAK_ALL, false, true) => stepped::<LEAK_ALL, false, true>(lanes, v, x, counted),
+            (LEAK_ALL, false, false) => stepped::<LEAK_ALL, false, false>(lanes, v, x, counted),
+            (LEAK_POTENTIAL, true, _) => stepped::<LEAK_POTENTIAL, true, false>(lanes, v, x, counted),
+            (LEAK_POTENTIAL, false, _) => stepped::<LEAK_POTENTIAL, false, false>(lanes, v, x, counted),
+            (_, true, true) => stepped::<FACTOR, true, true>(lanes, v, x, counted),
+            (_, true, false) => stepped::<FACTOR, true, false>(lanes, v, x, counted),
+            (_, false, true) => stepped::<FACTOR, false, true>(lanes, v, x, counted),
+            (_, false, false) => stepped::<FACTOR, false, false>(lanes, v, x, counted),
         }
     }
 }
 
-/// One step of a block in a form. The equations are those of [`Coefficients::step`], without branches by neuron.
+/// One step of a block in a form; where all channels are alike, the coefficients of the first are everyone's, so that they
+/// stay in registers. The equations are those of [`Coefficients::step`], without branches by neuron.
 #[inline(always)]
-fn stepped<const FORM: u8>(
+fn stepped<const FORM: u8, const HARD: bool, const ALIKE: bool>(
     l: &Lanes,
-    hard: bool,
     v: &mut [f32; BLOCK],
     x: &[f32; BLOCK],
     counted: &mut Counted,
 ) -> u32 {
     let mut fired = [0u32; BLOCK];
-    let mut changed = [0u32; BLOCK];
     for i in 0..BLOCK {
-        let drive = l.input[i] * x[i];
+        let c = if ALIKE { 0 } else { i };
+        let drive = l.input[c] * x[i];
         let h = match FORM {
-            LEAK_ALL => v[i] + l.leak[i] * (drive - (v[i] - l.rest[i])),
-            LEAK_POTENTIAL => (v[i] - l.leak[i] * (v[i] - l.rest[i])) + drive,
-            _ => l.leak[i] * v[i] + drive + l.rest[i],
+            LEAK_ALL => v[i] + l.leak[c] * (drive - (v[i] - l.rest[c])),
+            LEAK_POTENTIAL => (v[i] - l.leak[c] * (v[i] - l.rest[c])) + drive,
+            _ => l.leak[c] * v[i] + drive + l.rest[c],
         };
-        let fires = h >= l.fires_at[i];
-        let reset = if hard { l.v_reset[i] } else { h - l.subtract[i] };
+        let fires = h >= l.fires_at[c];
+        let reset = if HARD { l.v_reset[c] } else { h - l.subtract[c] };
         let after = if fires { reset } else { h };
-        let after = if after < l.v_min[i] { l.v_min[i] } else { after };
+        let after = if after < l.v_min[c] { l.v_min[c] } else { after };
         let after = if after.abs() < f32::MIN_POSITIVE { 0.0 } else { after };
         fired[i] = if fires { 1 << i } else { 0 };
-        changed[i] = u32::from(after != v[i]);
+        counted.updates[i] += u32::from(after != v[i]);
         v[i] = after;
     }
     let word = fired.iter().fold(0, |word, bit| word | bit);
     counted.spikes += word.count_ones();
-    counted.updates += changed.iter().sum::<u32>();
     word
 }
 
@@ -184,7 +193,7 @@ impl Counted {
     pub fn add_to(self, tally: &mut [u32]) {
         tally[0] = tally[0].wrapping_add(self.spikes);
         tally[1] = tally[1].wrapping_add(self.spikes);
-        tally[2] = tally[2].wrapping_add(self.updates);
+        tally[2] = tally[2].wrapping_add(self.updates.iter().sum());
         tally[3] = tally[3].max(u32::from(self.spikes > 0));
     }
 }
