@@ -11,6 +11,8 @@ mod gpu;
 mod night;
 mod results;
 mod shards;
+#[cfg(all(unix, feature = "arrow"))]
+mod tables;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
