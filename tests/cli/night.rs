@@ -158,10 +158,10 @@ fn leftovers_are_named_and_other_runs_refused() {
 #[test]
 fn a_reader_that_goes_away_does_not_end_a_run() {
     let bench = Bench::new();
-    for (arguments, code) in [(format!("{RUN} --json"), 0), (format!("{RUN} --resume"), 0)] {
+    for arguments in [format!("{RUN} --json"), format!("{RUN} --resume")] {
         let mut child = bench.start(&arguments);
         drop((child.stdout.take(), child.stderr.take()));
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments}");
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments}");
         let whole = bench.results();
         assert_eq!((bench.array("out.npy").shape(), &whole.1["good"]), (&[20, 3][..], &20.into()));
         assert!(bench.hidden().is_empty());

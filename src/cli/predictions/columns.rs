@@ -41,7 +41,7 @@ fn score() -> Field {
 /// The scores of a row; `None` where a schema is not that of predictions.
 pub fn width(schema: &Schema) -> Option<i32> {
     match schema.field_with_name("scores").ok()?.data_type() {
-        DataType::FixedSizeList(item, width) if item.data_type() == &DataType::Float32 => Some(*width),
+        DataType::FixedSizeList(item, width) if item.data_type() == &DataType::Float32 && *width >= 0 => Some(*width),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use saltatory::io::output::AtomicFile;
 use saltatory::{Error, Result};
@@ -48,7 +49,7 @@ impl Batches {
     /// Those of an Arrow stream.
     pub fn stream(path: &Path) -> Result<Batches> {
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|e| fault(path, &e))?;
+        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|e| fault(path, e))?;
         Ok(Batches { path: path.to_owned(), schema: reader.schema(), batches: Box::new(reader) })
     }
 }
@@ -80,7 +81,7 @@ impl Joined {
         let Some(width) = columns::width(&first.schema) else {
             return Err(Error::file(first.path, format!("expected the columns of predictions, got {}", first.schema)));
         };
-        let writer = Writer::new(file, format, &first.schema).map_err(|e| fault(&target, &e))?;
+        let writer = Writer::new(file, format, &first.schema).map_err(|e| fault(&target, e))?;
         let mut joined = Joined { writer, columns: Columns::new(first.schema.clone(), width), target };
         joined.add(first)?;
         Ok(joined)
@@ -93,7 +94,7 @@ impl Joined {
             return Err(Error::file(path, format!("expected the columns {schema}, got {}", other.schema)));
         }
         for batch in other.batches {
-            let batch = batch.map_err(|e| fault(&path, &e))?;
+            let batch = batch.map_err(|e| fault(&path, e))?;
             for i in 0..batch.num_rows() {
                 let pushed = self.columns.push_from(&batch, i);
                 pushed.ok_or_else(|| Error::file(&path, "expected the columns of predictions, got others"))?;
@@ -108,13 +109,13 @@ impl Joined {
     fn flush(&mut self) -> Result<()> {
         let Joined { writer, columns, target } = self;
         let wrote = columns.take().and_then(|batch| batch.map_or(Ok(()), |batch| writer.write(&batch)));
-        wrote.map_err(|e| fault(target, &e))
+        wrote.map_err(|e| fault(target, e))
     }
 
     /// Ends the file and gives it its name.
     pub fn commit(mut self) -> Result<()> {
         self.flush()?;
-        self.writer.end().map_err(|e| fault(&self.target, &e))?.commit()
+        self.writer.end().map_err(|e| fault(&self.target, e))?.commit()
     }
 }
 
@@ -134,19 +135,33 @@ impl Writer {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         match self {
             Writer::Arrow(writer) => writer.write(batch),
-            Writer::Parquet(writer) => Ok(writer.write(batch).and_then(|()| writer.flush())?),
+            Writer::Parquet(writer) => writer.write(batch).and_then(|()| writer.flush()).map_err(arrow),
         }
     }
 
     fn end(self) -> Result<AtomicFile, ArrowError> {
         match self {
             Writer::Arrow(writer) => writer.into_inner(),
-            Writer::Parquet(writer) => Ok(writer.into_inner()?),
+            Writer::Parquet(writer) => writer.into_inner().map_err(arrow),
         }
     }
 }
 
-/// What a crate of Arrow says, at a file.
-pub fn fault(path: &Path, error: &ArrowError) -> Error {
-    Error::file(path, error.to_string())
+/// What the crates of Arrow say, at a file.
+pub fn fault(path: &Path, error: ArrowError) -> Error {
+    match error {
+        ArrowError::IoError(_, error) => Error::io(path, error),
+        other => Error::file(path, other.to_string()),
+    }
+}
+
+/// An error of the disk as itself.
+fn arrow(error: ParquetError) -> ArrowError {
+    match error {
+        ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => ArrowError::IoError(String::new(), *error),
+            Err(error) => ParquetError::External(error).into(),
+        },
+        other => other.into(),
+    }
 }

@@ -36,7 +36,7 @@ impl Table {
             return Err(Error::file(path, message));
         };
         let scores = width(&schema).unwrap_or(0);
-        let mut stream = StreamWriter::try_new(Vec::new(), &schema).map_err(|e| fault(path, &e))?;
+        let mut stream = StreamWriter::try_new(Vec::new(), &schema).map_err(|e| fault(path, e))?;
         if length.is_some() {
             // The schema is there already.
             stream.get_mut().clear();
@@ -56,7 +56,7 @@ impl Table {
             stream.get_mut().clear();
             Ok(())
         };
-        write().map_err(|e| fault(target, &e))
+        write().map_err(|e| fault(target, e))
     }
 }
 
