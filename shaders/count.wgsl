@@ -29,7 +29,7 @@ fn main(
     let at = step_at(p.output, 0u, sample) + word * p.output.planes;
     var planes: array<u32, MAX_PLANES>;
     for (var plane = 0u; plane < p.output.planes; plane++) {
-        planes[plane] = select(output[at + plane], 0u, window.clock == 0u);
+        planes[plane] = select(output[at + plane], 0u, window.at == 0u);
     }
     for (var t = 0u; t < window.steps; t++) {
         var carry = input[step_at(p.input, t, sample) + word];

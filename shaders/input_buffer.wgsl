@@ -15,7 +15,7 @@ const COUNT: u32 = p.output.channels;
 
 fn result(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
     // Where all steps share one frame there is no other.
-    let frame = min(window.clock + t, p.frames - 1u);
+    let frame = min(window.at + t, p.frames - 1u);
     let at = ((sample * p.frames + frame) * p.output.channels + channel) * p.output.cells + cell;
     let x = values[at];
     if p.output.planes == 0u {

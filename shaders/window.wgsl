@@ -7,13 +7,18 @@ struct Window {
     // First step, as an index into buffers that hold a series, and the number of steps.
     start: u32,
     steps: u32,
-    // Steps that the samples have seen before `start`; from 2^30 on only its low bits count.
+    // Steps of the samples before `start`.
+    at: u32,
+    // Steps that their states have seen before `start`; from 2^30 on only its low bits count.
     clock: u32,
     // First workgroup of a sample in this dispatch, and the first that is not.
     group: u32,
     groups: u32,
     // Zero, which no compiler knows.
     zero: u32,
+    // 1 over the steps of the samples up to the end of the window.
+    mean: f32,
+    padding: vec2<u32>,
 }
 
 @group(0) @binding(0) var<uniform> window: Window;

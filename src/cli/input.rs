@@ -20,13 +20,16 @@ pub struct Input {
     /// Classes of the samples: IDX, `.npy` or CSV.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// Steps of each sample, where an array is longer than its samples: IDX, `.npy` or CSV. (In an `.npz`: `lengths`.)
+    #[arg(long, value_name = "FILE", conflicts_with = "one_sequence")]
+    lengths: Option<PathBuf>,
     /// Read only the first N samples.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Arrays are [time, samples, ...] instead of [samples, time, ...].
     #[arg(long)]
     time_first: bool,
-    /// Each array is one sample, [time, ...].
+    /// Each array is one sample, [time, ...]; they may differ in steps.
     #[arg(long, conflicts_with = "time_first")]
     one_sequence: bool,
     /// Factor on each value (default: 1/255 for 8-bit data, else 1).
@@ -75,9 +78,10 @@ impl Input {
         }
     }
 
-    /// The file of labels.
-    pub fn labels(&self) -> Option<&Path> {
-        self.labels.as_deref()
+    /// The files beside the samples, with what they hold.
+    pub fn others(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let all = [("labels", &self.labels), ("lengths", &self.lengths)];
+        all.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)))
     }
 
     /// Opens the samples for a network whose file says `spec`; options given here go before it.
@@ -89,6 +93,7 @@ impl Input {
             time_first: self.time_first,
             single_sequence: self.one_sequence,
             labels: self.labels.clone(),
+            lengths: self.lengths.clone(),
             limit: self.limit,
             listed,
         };

@@ -41,7 +41,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let request = Request {
         steps: if arguments.stream { 1 } else { arguments.model.steps.or(network.steps).unwrap_or(1) },
         constant_input: !arguments.sequence && !arguments.stream,
-        readout: arguments.model.readout.map(Into::into).or(network.readout).unwrap_or(Readout::Mean),
+        readout: if arguments.stream {
+            Readout::Last
+        } else {
+            arguments.model.readout.map(Into::into).or(network.readout).unwrap_or(Readout::Mean)
+        },
         streaming: arguments.stream,
         meter: false,
         ..Request::default()

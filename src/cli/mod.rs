@@ -2,6 +2,7 @@
 
 mod batch;
 mod compare;
+mod course;
 mod devices;
 mod input;
 mod inspect;

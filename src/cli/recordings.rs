@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 /// The recordings: for each population `L` the arrays `L.spikes`, `L.h`, `L.v` and `L.i`, `[samples, time, ...]`.
 ///
 /// Spikes of at most one per step are bits: `[samples, time, bytes]`, to be unpacked with
-/// `numpy.unpackbits(a, axis=-1, count=neurons, bitorder="little")`; others are 16-bit counts.
+/// `numpy.unpackbits(a, axis=-1, count=neurons, bitorder="little")`; others are 16-bit counts. Behind the end of a shorter
+/// sample there are no spikes, and NaN.
 pub struct Record {
     npz: NpzWriter,
+    /// Steps of a row; a shorter sample is followed by no spikes and NaN.
+    steps: usize,
     arrays: Vec<Arrays>,
     /// What stands for a bad sample: no spikes, NaN.
     blank: Vec<Recording>,
@@ -32,10 +35,10 @@ pub struct Layout {
 }
 
 impl Layout {
-    fn of(r: &Recording) -> Layout {
+    fn of(r: &Recording, steps: usize) -> Layout {
         let (layer, shape) = (r.layer.clone(), r.shape.clone());
         let (fires, has_current) = (!r.spikes.is_empty(), !r.i.is_empty());
-        Layout { layer, shape, steps: r.steps, single: r.single, fires, has_current }
+        Layout { layer, shape, steps, single: r.single, fires, has_current }
     }
 
     /// The number of its arrays.
@@ -72,13 +75,13 @@ struct Arrays {
 
 impl Record {
     /// Begins the file.
-    pub fn create(path: &Path) -> Result<Self> {
-        Ok(Record { npz: NpzWriter::kept(path)?, arrays: Vec::new(), blank: Vec::new(), waiting: 0 })
+    pub fn create(path: &Path, steps: usize) -> Result<Self> {
+        Ok(Record { npz: NpzWriter::kept(path)?, steps, arrays: Vec::new(), blank: Vec::new(), waiting: 0 })
     }
 
     /// Goes on after the first `rows` samples, whose form is that of `layout` where one of them was good.
-    pub fn reopen(path: &Path, layout: Option<&[Layout]>, rows: usize) -> Result<Self> {
-        let mut record = Record::create(path)?;
+    pub fn reopen(path: &Path, steps: usize, layout: Option<&[Layout]>, rows: usize) -> Result<Self> {
+        let mut record = Record::create(path, steps)?;
         match layout {
             Some(layout) => {
                 record.blank = layout.iter().map(Layout::blank).collect();
@@ -97,7 +100,7 @@ impl Record {
 
     /// The form of the recordings, once one of them is there.
     pub fn layout(&self) -> Option<Vec<Layout>> {
-        (!self.arrays.is_empty()).then(|| self.blank.iter().map(Layout::of).collect())
+        (!self.arrays.is_empty()).then(|| self.blank.iter().map(|r| Layout::of(r, self.steps)).collect())
     }
 
     /// Waits until the disk has every row.
@@ -116,13 +119,18 @@ impl Record {
             Some(recording) => {
                 if self.arrays.is_empty() {
                     let npz = &mut self.npz;
-                    self.arrays = recording.iter().map(|r| Self::declare(npz, r, 0)).collect::<Result<_>>()?;
-                    self.blank = recording.iter().map(|r| Layout::of(r).blank()).collect();
+                    self.blank = recording.iter().map(|r| Layout::of(r, self.steps).blank()).collect();
+                    self.arrays = self.blank.iter().map(|r| Self::declare(npz, r, 0)).collect::<Result<_>>()?;
                     for _ in 0..std::mem::take(&mut self.waiting) {
                         self.write(None)?;
                     }
                 }
-                self.row(recording)
+                if recording.iter().all(|r| r.steps == self.steps) {
+                    return self.row(recording);
+                }
+                let filled: Vec<Recording> =
+                    recording.iter().zip(&self.blank).map(|(r, blank)| filled(r, blank)).collect();
+                self.row(&filled)
             }
             None if self.arrays.is_empty() => {
                 self.waiting += 1;
@@ -179,6 +187,16 @@ impl Record {
     pub fn commit(self) -> Result<()> {
         self.npz.commit()
     }
+}
+
+/// A recording with nothing behind its end.
+fn filled(r: &Recording, blank: &Recording) -> Recording {
+    let mut whole = blank.clone();
+    whole.spikes[..r.spikes.len()].copy_from_slice(&r.spikes);
+    for (whole, part) in [(&mut whole.h, &r.h), (&mut whole.v, &r.v), (&mut whole.i, &r.i)] {
+        whole[..part.len()].copy_from_slice(part);
+    }
+    whole
 }
 
 /// Eight neurons to a byte, the first in the lowest bit.

@@ -27,6 +27,9 @@ pub struct Facts {
     pub confusion_size: usize,
     /// Shape of a row of scores.
     pub row: Vec<usize>,
+    /// How far the best score had to lead for a sample to stop; `None`: all ran to their end.
+    #[serde(default)]
+    pub confident_margin: Option<f32>,
     /// Bytes of parameters and buffers of the model.
     pub footprint_bytes: usize,
     /// What the results depend on.
@@ -118,6 +121,7 @@ impl Report {
             "accuracy": tally.accuracy().map(|(right, total)| right as f64 / total as f64),
             "labelled": tally.accuracy().map(|(_, total)| total),
             "confusion": self.confusion(),
+            "mean_steps": tally.mean_steps(),
             "seconds": tally.seconds,
             "samples_per_second": end_to_end,
             "compute_seconds": tally.busy,
@@ -166,6 +170,7 @@ impl Report {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
             self.confusion_table(out);
         }
+        self.steps_line(out);
         let [end_to_end, computing] = self.rates();
         let (median, p99) = (tally.latencies.quantile_ms(0.5), tally.latencies.quantile_ms(0.99));
         let _ = writeln!(
@@ -196,6 +201,22 @@ impl Report {
             let _ = writeln!(text, "  and {} more: `--report FILE` lists them all", self.tally.bad.len() - NAMED_BAD);
         }
         text
+    }
+
+    /// The steps that samples ran, where these were not always the same.
+    fn steps_line(&self, out: &mut String) {
+        let (steps, counts) = (self.facts.steps, &self.tally.steps);
+        let Some(mean) = self.tally.mean_steps() else { return };
+        if self.facts.confident_margin.is_none() && counts.len() < 2 {
+            return;
+        }
+        let (least, most) = (counts.keys().next().unwrap_or(&steps), counts.keys().last().unwrap_or(&steps));
+        let _ = write!(out, "steps      {mean:.2} on average, from {least} to {most}");
+        if let Some(margin) = self.facts.confident_margin {
+            let saved = 100.0 * (1.0 - mean / steps as f64);
+            let _ = write!(out, ": {saved:.1} % saved by samples that led by {margin:.3}");
+        }
+        let _ = writeln!(out);
     }
 
     fn confusion_table(&self, out: &mut String) {

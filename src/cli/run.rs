@@ -16,9 +16,11 @@ use super::batch::results::{Results, Start};
 use super::batch::shard::Shard;
 use super::batch::size;
 use super::batch::stop::Stop;
+use super::course::Course;
 use super::input::Input;
 use super::model::Model;
 use super::report::{Facts, Report, footprint};
+use super::sinks::Columns;
 use super::written::Written;
 use super::{Outcome, compare, devices, note, print, progress};
 
@@ -30,6 +32,8 @@ use super::{Outcome, compare, devices, note, print, progress};
   saltatory run model.nir photos/ --resize --predictions predictions.csv --report report.json
   saltatory run model.nir --list photos.txt --resize --output scores.npy --resume
   saltatory run model.nir photos/ --resize --shard 2/4 --output scores-2.npy --report report-2.json
+  saltatory run net.toml images/ --weights weights.safetensors --steps 8 --confident 0.95
+  saltatory run net.toml minute-2.npz --keep-state --initial-state 1.safetensors --final-state 2.safetensors
   saltatory run lif.nir current.npy --dt 1e-4 --readout trace --record everything.npz
 
 A run that is interrupted leaves hidden files beside its outputs (.NAME.partial, .NAME.journal): the same command with
@@ -41,6 +45,8 @@ pub struct Arguments {
     model: Model,
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    course: Course,
     /// Write the scores of all samples as an array [samples, classes].
     #[arg(long, value_name = "FILE.npy")]
     output: Option<PathBuf>,
@@ -107,12 +113,17 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             _ => format!("resumed after {done} of {all} samples\n"),
         });
     }
+    if let Some(state) = results.state() {
+        session.set_state(state)?;
+    }
     samples.narrow(done..all);
     let bar = progress::bar(all, arguments.quiet || arguments.json);
     bar.set_position(done as u64);
     let stop = if results.is_written() { Stop::listen()? } else { Stop::default() };
-    let (batch, session) = (facts.batch, &mut session);
-    let pipeline = Pipeline { session, batch, in_flight, decoders: threads, values, stop, bar: bar.clone() };
+    let (batch, keep_state) = (facts.batch, arguments.course.keep_state);
+    let bar_of_run = bar.clone();
+    let session = &mut session;
+    let pipeline = Pipeline { session, batch, keep_state, in_flight, decoders: threads, values, stop, bar: bar_of_run };
     let (results, ran) = pipeline.run(samples, results);
     bar.finish_and_clear();
     match ran {
@@ -123,8 +134,13 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         }
         Err(error) => return Err(with_saved(error, results.abandon(), all)),
     }
+    let state = results.state().cloned();
     let finished = results.finish(|tally| {
         let mut facts = facts;
+        if let Some(path) = &arguments.course.final_state {
+            let none = || Error::file(path, "there is no state: no sample was good");
+            state.as_ref().ok_or_else(none)?.save(path)?;
+        }
         for (option, path) in paths.given().filter(|(option, _)| *option != "--report") {
             facts.files.insert(option[2..].into(), Written::of(path)?);
         }
@@ -189,6 +205,8 @@ impl Prepared {
     /// Makes the plan, and leaves those of the samples that are not of the shard out.
     fn new(arguments: &Arguments, network: Network, device: Device, samples: &mut Dataset) -> Result<Prepared> {
         let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let course = &arguments.course;
+        let given = course.initial_state()?;
         let (in_flight, place) = match &device {
             Device::Cpu => (0, format!("cpu, {threads} threads")),
             Device::Reference => (0, format!("cpu, plain twins, {threads} threads")),
@@ -201,10 +219,21 @@ impl Prepared {
             readout: arguments.model.readout.map(Into::into),
             threads: arguments.threads,
             record: arguments.record.is_some(),
+            confident: course.confident()?,
+            // A recording has one state, which goes on; else every sample begins with the one that is given.
+            initial_state: if course.keep_state { None } else { given.clone() },
             ..Default::default()
         };
+        let margin = options.confident.map(|confident| confident.margin);
         let mut session = Session::new(network, options)?;
-        let plan = session.plan(samples.steps())?;
+        let named = |e: Error| match course.initial_path() {
+            Some(path) if e.to_string().starts_with("state `") => Error::file(path, e.to_string()),
+            _ => e,
+        };
+        if let Some(state) = given.filter(|_| course.keep_state) {
+            session.set_state(&state).map_err(named)?;
+        }
+        let plan = session.plan(samples.steps()).map_err(named)?;
         let (readout, steps) = (session.readout(), plan.request.steps);
         let classes: usize = plan.score_shape.iter().product();
         let trace = readout == Readout::Trace;
@@ -217,9 +246,8 @@ impl Prepared {
         let mut shared = job::of_plan(&plan);
         shared.extend(job::of_samples(samples));
         shared.insert("reading".into(), arguments.input.choices(input));
-        if let Some(labels) = arguments.input.labels() {
-            shared.extend(job::of_file("labels", labels));
-        }
+        arguments.input.others().for_each(|(name, path)| shared.extend(job::of_file(name, path)));
+        shared.extend(course.job());
         let mut job = shared.clone();
         shared.retain(|name, _| !name.starts_with("time"));
         job.insert("model".into(), arguments.model.name());
@@ -242,6 +270,7 @@ impl Prepared {
             steps,
             batch,
             readout: readout.name().into(),
+            confident_margin: margin,
             classes: input.classes.clone(),
             confusion_size: if has_labels { classes } else { 0 },
             row: row.clone(),
@@ -250,7 +279,8 @@ impl Prepared {
             shard: arguments.shard,
             files: Default::default(),
         };
-        let form = Form { row, names: input.classes.clone(), has_labels };
+        let columns = Columns { labels: has_labels, steps: samples.is_ragged() || course.may_stop() };
+        let form = Form { row, names: input.classes.clone(), columns, steps };
         Ok(Prepared { session, form, facts, job, classes, values, threads, in_flight })
     }
 }

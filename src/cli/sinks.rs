@@ -12,6 +12,8 @@ pub struct Row<'a> {
     pub name: &'a str,
     /// Its class, where known.
     pub label: Option<u32>,
+    /// Steps that it ran; `None` where it was bad.
+    pub steps: Option<usize>,
     /// Its scores; NaN where it was bad.
     pub scores: &'a [f32],
     /// What was predicted; `None` where it was bad.
@@ -19,6 +21,13 @@ pub struct Row<'a> {
     /// Why it was bad. A CSV has no place for it.
     #[cfg_attr(not(feature = "arrow"), expect(dead_code))]
     pub error: Option<&'a str>,
+}
+
+/// Which columns there are that not every run has.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
+    pub labels: bool,
+    pub steps: bool,
 }
 
 /// The scores: an array `[samples, ...]`.
@@ -62,7 +71,8 @@ pub fn predict(scores: &[f32], classes: usize) -> Option<usize> {
         return arg_max(scores);
     }
     let mut sums = vec![0.0; classes];
-    for step in scores.chunks(classes) {
+    // A sample that ended has no scores behind its end.
+    for step in scores.chunks(classes).filter(|step| !step.iter().any(|x| x.is_nan())) {
         sums.iter_mut().zip(step).for_each(|(sum, x)| *sum += x);
     }
     arg_max(&sums)

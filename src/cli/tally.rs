@@ -15,6 +15,9 @@ pub struct Tally {
     pub bad: Vec<(String, String)>,
     /// Good samples by label and prediction.
     pub confusion: BTreeMap<usize, BTreeMap<usize, u64>>,
+    /// Good samples by the steps that they ran.
+    #[serde(default)]
+    pub steps: BTreeMap<usize, u64>,
     /// Seconds from the first sample read to the last result written.
     pub seconds: f64,
     /// Seconds of these in which the device had a batch.
@@ -33,6 +36,7 @@ impl Tally {
         for (&label, row) in &other.confusion {
             row.iter().for_each(|(&prediction, &n)| self.confuse(label, prediction, n));
         }
+        other.steps.iter().for_each(|(&steps, n)| *self.steps.entry(steps).or_default() += n);
         self.seconds += other.seconds;
         self.busy += other.busy;
         self.latencies.add(&other.latencies);
@@ -44,6 +48,13 @@ impl Tally {
     /// Adds `n` samples of a label that were predicted as something.
     pub fn confuse(&mut self, label: usize, prediction: usize, n: u64) {
         *self.confusion.entry(label).or_default().entry(prediction).or_default() += n;
+    }
+
+    /// Steps that a sample ran, on average.
+    pub fn mean_steps(&self) -> Option<f64> {
+        let samples: u64 = self.steps.values().sum();
+        let steps: u64 = self.steps.iter().map(|(&steps, n)| steps as u64 * n).sum();
+        (samples > 0).then(|| steps as f64 / samples as f64)
     }
 
     /// Samples that could be read.

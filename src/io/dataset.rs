@@ -8,7 +8,9 @@
 //! | a folder of images | by name; its folders, if any, are the classes |
 //!
 //! Kinds are told by what files begin with, not by their names; `.npy` and IDX may be packed with gzip. An `.npz` with
-//! several arrays is searched for `x`, `inputs`, `data` or `images`, and for the labels `y`, `labels`, `label` or `targets`.
+//! several arrays is searched for `x`, `inputs`, `data` or `images`, for the labels `y`, `labels`, `label` or `targets`, and
+//! for `lengths`, the steps of each sample where the others are only there to fill the array. Arrays of one sequence each
+//! may differ in steps.
 //! A folder's label is its place among the folders by name, or in [`InputSpec::classes`] where that names all of them.
 //!
 //! ```no_run
@@ -40,6 +42,8 @@ pub struct Options {
     /// Each array is one sample, `[T, *shape]`. Without this its first axis is samples, as `[N, *shape]` looks the same;
     /// only `[T]` for an input of shape `[1]`, the drive of a single neuron, is always one sequence.
     pub single_sequence: bool,
+    /// Steps of all samples, in their order, in one array `[N, T, *shape]`; these go before any that come with it.
+    pub lengths: Option<PathBuf>,
     /// Labels of all samples, in their order; these go before any that come with the samples.
     pub labels: Option<PathBuf>,
     /// Read only that many samples.
@@ -83,11 +87,15 @@ impl Dataset {
     /// Opens files and folders, whose samples follow each other in this order.
     ///
     /// # Errors
-    /// A file that cannot be opened or is broken as a whole, arrays whose shape does not fit, paths that disagree on the
-    /// number of steps, labels whose number differs from that of the samples, no samples at all.
+    /// A file that cannot be opened or is broken as a whole, arrays whose shape does not fit, paths of which some have
+    /// steps and some have not, labels whose number differs from that of the samples, no samples at all.
     pub fn open(paths: &[PathBuf], options: &Options) -> Result<Self> {
+        if options.lengths.is_some() && paths.len() != 1 {
+            let message = format!("lengths: expected one array of samples, got {} paths", paths.len());
+            return Err(Error::Request(message));
+        }
         let parts = paths.iter().map(|path| Part::open(path, options)).collect::<Result<Vec<_>>>()?;
-        let steps = common_steps(paths, &parts)?;
+        let steps = most_steps(paths, &parts)?;
         let total: usize = parts.iter().map(Part::len).sum();
         let labels = options.labels.as_ref().map(|path| labels_for(path, total)).transpose()?;
         let len = options.limit.map_or(total, |limit| limit.min(total));
@@ -132,9 +140,14 @@ impl Dataset {
         self.rest = start..end;
     }
 
-    /// Steps per sample; `None` where samples have no time.
+    /// Steps per sample, the most that any has; `None` where samples have no time.
     pub fn steps(&self) -> Option<usize> {
         self.steps
+    }
+
+    /// Whether samples may differ in steps.
+    pub fn is_ragged(&self) -> bool {
+        self.parts.iter().any(|part| part.steps() != self.steps || part.is_ragged())
     }
 
     /// Whether every sample has a label.
@@ -219,7 +232,8 @@ impl Part {
             return Images::file(path, spec).map(|images| Part::Images(Arc::new(images)));
         }
         let first = first_bytes(path)?;
-        let (array, labels) = if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
+        let is_zip = first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06");
+        let (array, labels) = if is_zip {
             let labels = if options.labels.is_none() { npz::labels(path)? } else { None };
             (npz::samples(path)?, labels)
         } else if first.starts_with(b"\x93NUMPY") || first.starts_with(&[0x1f, 0x8b]) || idx::is_magic(&first) {
@@ -230,7 +244,16 @@ impl Part {
             let expected = "expected .npy, .npz, IDX, PNG, JPEG, BMP or a folder of images";
             return Err(Error::file(path, format!("{expected}, got a file that begins with {first:02x?}")));
         };
+        let lengths = match &options.lengths {
+            Some(path) => Some(labels::read(path)?),
+            None if is_zip => npz::lengths(path)?.map(labels::of_array).transpose()?,
+            None => None,
+        };
         let samples = Samples::new(array, spec, options.time_first, options.single_sequence)?;
+        let samples = match lengths {
+            Some(lengths) => samples.with_lengths(lengths)?,
+            None => samples,
+        };
         let labels = labels.map(labels::of_array).transpose()?;
         match &labels {
             Some(labels) if labels.len() != samples.len() => Err(count_error(path, samples.len(), labels.len())),
@@ -250,6 +273,10 @@ impl Part {
             Part::Array(samples, _) => samples.steps(),
             Part::Images(_) => None,
         }
+    }
+
+    fn is_ragged(&self) -> bool {
+        matches!(self, Part::Array(samples, _) if samples.is_ragged())
     }
 
     fn labels(&self) -> Option<&[u32]> {
@@ -274,15 +301,18 @@ impl Part {
     }
 }
 
-fn common_steps(paths: &[PathBuf], parts: &[Part]) -> Result<Option<usize>> {
-    let steps = parts.first().and_then(Part::steps);
+/// The most steps; all samples have time, or none.
+fn most_steps(paths: &[PathBuf], parts: &[Part]) -> Result<Option<usize>> {
+    let timed = |part: &Part| part.steps().is_some();
+    let first = parts.first().is_some_and(timed);
     let text = |steps: Option<usize>| steps.map_or("samples without time".into(), |t| format!("{t} steps"));
-    match paths.iter().zip(parts).find(|(_, part)| part.steps() != steps) {
+    match paths.iter().zip(parts).find(|(_, part)| timed(part) != first) {
         Some((path, part)) => {
-            let message = format!("expected {} as in {}, got {}", text(steps), paths[0].display(), text(part.steps()));
+            let expected = if first { "sequences" } else { "samples without time" };
+            let message = format!("expected {expected} as in {}, got {}", paths[0].display(), text(part.steps()));
             Err(Error::file(path, message))
         }
-        None => Ok(steps),
+        None => Ok(parts.iter().filter_map(Part::steps).max()),
     }
 }
 

@@ -13,13 +13,16 @@ use crate::io::npy;
 
 /// Under these names samples are looked for.
 const SAMPLES: [&str; 4] = ["x", "inputs", "data", "images"];
+/// Under this name the steps of each sample are looked for.
+const LENGTHS: &str = "lengths";
 /// Under these names labels are looked for.
 const LABELS: [&str; 4] = ["y", "labels", "label", "targets"];
 
-/// The array of samples: the only one that is not labels, else the one named as samples are.
+/// The array of samples: the only one that is neither labels nor lengths, else the one named as samples are.
 pub(crate) fn samples(path: &Path) -> Result<Array> {
     let names = names(path)?;
-    let rest: Vec<usize> = (0..names.len()).filter(|&i| !LABELS.contains(&names[i].as_str())).collect();
+    let rest: Vec<usize> =
+        (0..names.len()).filter(|&i| !LABELS.contains(&names[i].as_str()) && names[i] != LENGTHS).collect();
     match (&names[..], &rest[..]) {
         ([_], _) => open(path, 0),
         (_, [only]) => open(path, *only),
@@ -34,6 +37,15 @@ pub(crate) fn samples(path: &Path) -> Result<Array> {
 pub(crate) fn labels(path: &Path) -> Result<Option<Array>> {
     let names = names(path)?;
     match named(&names, &LABELS) {
+        Some(index) if names.len() > 1 => open(path, index).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The array of the samples' steps beside them, if there is one.
+pub(crate) fn lengths(path: &Path) -> Result<Option<Array>> {
+    let names = names(path)?;
+    match named(&names, &[LENGTHS]) {
         Some(index) if names.len() > 1 => open(path, index).map(Some),
         _ => Ok(None),
     }

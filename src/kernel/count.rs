@@ -37,7 +37,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let output = slots.words_mut(1);
     for sample in 0..window.batch {
         let counts = p.output.step_mut(output, window, 0, sample);
-        if window.clock == 0 {
+        if window.at == 0 {
             counts.fill(0);
         }
         for t in 0..window.steps {

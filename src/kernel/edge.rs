@@ -50,6 +50,11 @@ impl Edge {
         self.cells as usize * self.cell_words()
     }
 
+    /// Values of a step.
+    pub fn elements(&self) -> usize {
+        self.cells as usize * self.channels as usize
+    }
+
     /// Where a step of a sample begins; `t` counts from the window's start.
     pub fn offset(&self, window: Window, t: usize, sample: usize) -> usize {
         let step = if self.series == 1 { window.start + t } else { 0 };

@@ -11,13 +11,15 @@ pub struct Window {
     pub start: usize,
     /// Number of steps.
     pub steps: usize,
-    /// Steps that the samples have seen before `start`: 0 means a fresh state.
+    /// Steps of the samples before `start`.
+    pub at: usize,
+    /// Steps that their states have seen before `start`: 0 means a fresh state.
     pub clock: u64,
 }
 
 /// A window as shaders read it, with the part of it that one dispatch computes.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct WindowWords {
     /// Samples that the buffers hold.
     pub batch: u32,
@@ -27,6 +29,8 @@ pub struct WindowWords {
     pub start: u32,
     /// As [`Window::steps`].
     pub steps: u32,
+    /// As [`Window::at`].
+    pub at: u32,
     /// As [`Window::clock`]; from 2^30 on only its low bits count.
     pub clock: u32,
     /// First workgroup of a sample in the dispatch.
@@ -35,16 +39,31 @@ pub struct WindowWords {
     pub groups: u32,
     /// Zero, which no compiler knows.
     pub zero: u32,
+    /// 1 over the steps of the samples up to the end of the window.
+    pub mean: f32,
+    /// Uniforms come in multiples of 16 bytes.
+    pub padding: [u32; 2],
 }
 
 crate::shared::shared!(WindowWords as "Window" {
-    batch: u32, first: u32, start: u32, steps: u32, clock: u32, group: u32, groups: u32, zero: u32,
+    batch: u32, first: u32, start: u32, steps: u32, at: u32, clock: u32, group: u32, groups: u32, zero: u32, mean: f32,
+    padding: [u32; 2],
 });
 
 /// Where clocks of shaders wrap: rings have a power of two of slots, no more than this.
 pub const CLOCK_WRAP: u64 = 1 << 30;
 
 impl Window {
+    /// Steps of the samples up to its end.
+    pub fn end(&self) -> usize {
+        self.at + self.steps
+    }
+
+    /// The factor that makes a sum over the steps so far their mean.
+    pub fn mean(&self) -> f32 {
+        (1.0 / self.end() as f64) as f32
+    }
+
     /// As shaders read it: samples from `first` on, workgroups `group..groups` of each.
     pub fn words(&self, first: u32, group: u32, groups: u32) -> WindowWords {
         let clock = if self.clock < CLOCK_WRAP { self.clock } else { CLOCK_WRAP + self.clock % CLOCK_WRAP };
@@ -53,10 +72,13 @@ impl Window {
             first,
             start: self.start as u32,
             steps: self.steps as u32,
+            at: self.at as u32,
             clock: clock as u32,
             group,
             groups,
             zero: 0,
+            mean: self.mean(),
+            padding: [0; 2],
         }
     }
 }

@@ -4,7 +4,7 @@
 //! tensor each layer takes. One that [`save`] wrote has tensors `<layer>.weight` and so on, and the network file's
 //! text in its metadata under [`NETWORK_KEY`]; [`read`] needs nothing else.
 
-mod archive;
+pub(crate) mod archive;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};

@@ -19,16 +19,16 @@ pub struct Cost {
 }
 
 impl Plan {
-    /// The cost of a run of all steps, or of one step of a stream.
+    /// The cost of a run of all steps.
     pub fn cost(&self) -> Cost {
         let most = self.window_steps();
-        let windows = if self.request.streaming { 1 } else { self.request.steps.div_ceil(most) as u64 };
+        let windows = self.request.steps.div_ceil(most) as u64;
         let mut cost = Cost::default();
         for stage in &self.stages {
             match stage {
                 Stage::Window(step) => self.add(&mut cost, step, most, windows),
                 Stage::Loop(steps) => {
-                    let times = if self.request.streaming { 1 } else { self.request.steps as u64 };
+                    let times = self.request.steps as u64;
                     steps.iter().for_each(|step| self.add(&mut cost, step, 1, times));
                 }
             }

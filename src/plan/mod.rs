@@ -27,7 +27,7 @@ pub struct Request {
     pub constant_input: bool,
     /// How the output is reduced over time.
     pub readout: Readout,
-    /// One step per call, with state kept between calls.
+    /// States outlive a run: the next goes on with them.
     pub streaming: bool,
     /// Steps that every layer computes before the next slice of time begins, with state kept; `None`: all of them.
     pub slice: Option<usize>,
@@ -83,6 +83,8 @@ pub struct Plan {
     pub populations: Vec<PopulationInfo>,
     /// The weighted layers, in order.
     pub weighted: Vec<WeightedInfo>,
+    /// What outlives a window, and in a stream the run.
+    pub states: Vec<StateInfo>,
     /// Words of each memory slot for one sample; buffers whose lives do not overlap share one.
     pub slots: Vec<usize>,
 }
@@ -132,6 +134,16 @@ impl Holds {
         (0..rows).flat_map(|t| &words[(t * batch + sample) * row..][..row]).copied().collect()
     }
 
+    /// What a buffer of `batch` samples holds where all of them have the words of one: states, past steps.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn for_all(&self, words: &[u32], batch: usize) -> Vec<u32> {
+        let row = match self {
+            Holds::Ring(edge, _) => edge.step_words(),
+            _ => words.len(),
+        };
+        words.chunks(row.max(1)).flat_map(|row| row.repeat(batch)).collect()
+    }
+
     fn sample_words(&self, steps: usize) -> usize {
         match *self {
             Holds::Edge(edge) => edge.step_words() * if edge.series == 1 { steps } else { 1 },
@@ -173,8 +185,26 @@ pub enum When {
     Always,
     /// In the first: what it does holds for all steps.
     First,
-    /// In the last: it needs what all steps have left.
-    Last,
+    /// After a window at whose end scores are wanted: it needs what all steps so far have left.
+    Scores,
+    /// After the last.
+    End,
+}
+
+/// A part of the work on a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All steps of time, one layer after the other.
+    Steps,
+    /// Scores as if the samples ended with the window, where that takes more.
+    Scores,
+    /// What is done once, when they have ended.
+    End,
+}
+
+impl Part {
+    /// All of them, in order.
+    pub const ALL: [Part; 3] = [Part::Steps, Part::Scores, Part::End];
 }
 
 /// One dispatch.
@@ -222,6 +252,39 @@ pub struct PopulationInfo {
     pub has_current: bool,
 }
 
+/// Where a layer's state is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateInfo {
+    /// The layer.
+    pub layer: String,
+    /// Its shape, channels first.
+    pub shape: Vec<usize>,
+    /// Height times width, and channels, as they lie in memory.
+    pub layout: Edge,
+    /// The buffer.
+    pub buffer: usize,
+    /// What it is.
+    pub kind: StateKind,
+}
+
+/// What a state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateKind {
+    /// Potential and synaptic current of every neuron.
+    Neurons {
+        /// Whether there is a synaptic current.
+        has_current: bool,
+        /// The constant of the plan that has the neurons' coefficients, and with them what a fresh state is.
+        coefficients: usize,
+        /// Its rows: 0 one for all, 1 one per channel, 2 one per neuron `[cell, channel]`.
+        grain: u32,
+    },
+    /// The output of the last step: what comes back in the next.
+    Last,
+    /// The last steps of a delayed input: so many, in a ring.
+    Past(usize),
+}
+
 /// Where the counters of a weighted layer are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightedInfo {
@@ -233,8 +296,8 @@ pub struct WeightedInfo {
     pub dense: u64,
     /// Inputs in one step.
     pub inputs: u64,
-    /// Steps that one count stands for: all of them where the input is constant, else 1.
-    pub repeats: u64,
+    /// Whether one count stands for all steps, as the input is constant.
+    pub constant: bool,
     /// Whether the input can only be spikes; otherwise the values decide whether an operation is a multiplication.
     pub spikes: bool,
     /// Weights that are zero, and weights.
@@ -247,7 +310,7 @@ impl Request {
 
     /// Steps of time that a window covers.
     pub fn window_steps(&self) -> usize {
-        if self.streaming { 1 } else { self.slice.map_or(self.steps, |slice| slice.clamp(1, self.steps)) }
+        self.slice.map_or(self.steps, |slice| slice.clamp(1, self.steps))
     }
 
     /// Whether states outlive a window.
@@ -265,30 +328,34 @@ impl Plan {
         })
     }
 
-    /// Steps of time that a window covers (the last may have fewer): all of them, a slice, or one in a stream.
+    /// Steps of time that a window covers (the last may have fewer): all of them, or a slice.
     pub fn window_steps(&self) -> usize {
         self.request.window_steps()
     }
 
-    /// The windows of a run, in order.
-    pub fn windows(&self, batch: usize) -> impl Iterator<Item = Window> + use<> {
-        let (total, most) = (self.request.steps, self.window_steps());
-        (0..total).step_by(most).map(move |clock| Window {
+    /// The windows of a run of so many steps, in order, whose states have seen `clock` steps before.
+    pub fn windows(&self, batch: usize, steps: usize, clock: u64) -> impl Iterator<Item = Window> + use<> {
+        let most = self.window_steps();
+        (0..steps).step_by(most).map(move |at| Window {
             batch,
             start: 0,
-            steps: most.min(total - clock),
-            clock: clock as u64,
+            steps: most.min(steps - at),
+            at,
+            clock: clock + at as u64,
         })
     }
 
-    /// Whether no window of the run comes after this one; in a stream every step stands for itself.
-    pub fn is_last(&self, window: Window) -> bool {
-        self.request.streaming || window.clock + window.steps as u64 == self.request.steps as u64
+    /// Steps of a sample, out of its values.
+    pub fn steps_of(&self, sample: &[f32]) -> usize {
+        match self.buffers[self.input].holds {
+            Holds::Edge(edge) if edge.series == 1 => sample.len() / edge.elements(),
+            _ => self.request.steps,
+        }
     }
 
-    /// What is dispatched in a window, in order: the number of the step, the step, and the part of the window that it
-    /// covers: one step of time after the other in a loop.
-    pub fn walk(&self, window: Window) -> impl Iterator<Item = (usize, &Step, Window)> {
+    /// What is dispatched in a part of the work on a window, in order: the number of the step, the step, and the part
+    /// of the window that it covers: one step of time after the other in a loop.
+    pub fn walk(&self, window: Window, part: Part) -> impl Iterator<Item = (usize, &Step, Window)> {
         let mut number = 0;
         let all = self.stages.iter().flat_map(move |stage| {
             let (steps, loops) = match stage {
@@ -298,21 +365,17 @@ impl Plan {
             let first = number;
             number += steps.len();
             (0..loops.unwrap_or(1)).flat_map(move |t| {
-                let one = Window { start: t, steps: 1, clock: window.clock + t as u64, ..window };
+                let one = Window { start: t, steps: 1, at: window.at + t, clock: window.clock + t as u64, ..window };
                 let window = if loops.is_some() { one } else { window };
                 steps.iter().enumerate().map(move |(at, step)| (first + at, step, window))
             })
         });
-        all.filter(move |(_, step, window)| self.runs(step, *window))
-    }
-
-    /// Whether a step runs in a window.
-    fn runs(&self, step: &Step, window: Window) -> bool {
-        match step.when {
-            When::Always => true,
-            When::First => window.clock == 0,
-            When::Last => self.is_last(window),
-        }
+        all.filter(move |(_, step, window)| match step.when {
+            When::Always => part == Part::Steps,
+            When::First => part == Part::Steps && window.at == 0,
+            When::Scores => part == Part::Scores,
+            When::End => part == Part::End,
+        })
     }
 
     /// Bytes of working memory for one sample.

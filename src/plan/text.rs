@@ -12,9 +12,10 @@ impl fmt::Display for Plan {
             Holds::Edge(edge) => kind(&edge),
             _ => String::new(),
         };
-        let steps = if self.request.streaming { "stream".into() } else { format!("T={}", self.request.steps) };
+        let stream = if self.request.streaming { "stream, " } else { "" };
+        let steps = format!("{stream}T={}", self.request.steps);
         write!(f, "plan {}  {steps}  input {input}", self.name)?;
-        write!(f, "{}", if self.request.constant_input && !self.request.streaming { ", constant" } else { "" })?;
+        write!(f, "{}", if self.request.constant_input { ", constant" } else { "" })?;
         write!(f, "  {} {}", self.request.readout.name(), shape_text(&self.score_shape))?;
         let (weights, work) = (bytes(self.constant_bytes() as u128), bytes(self.sample_bytes() as u128));
         writeln!(f, "  weights {weights}  work {work} a sample")?;

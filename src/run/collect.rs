@@ -3,7 +3,6 @@
 use super::metrics::Metrics;
 use super::record::{self, Recording};
 use crate::error::Result;
-use crate::kernel::Window;
 use crate::network::Readout;
 use crate::plan::Plan;
 
@@ -13,17 +12,20 @@ pub(super) struct SampleResult {
     pub scores: Vec<f32>,
     pub metrics: Metrics,
     pub recording: Vec<Recording>,
+    /// Steps that it ran.
+    pub steps: usize,
 }
 
 impl SampleResult {
-    /// Takes what a window left: the steps of a trace and of recordings. `buffer` gives a buffer's words of this sample.
-    pub fn window<'a>(&mut self, plan: &Plan, window: Window, buffer: impl Fn(usize) -> &'a [u32]) {
-        if plan.request.readout == Readout::Trace && !plan.request.streaming {
-            let steps: &[f32] = bytemuck::cast_slice(buffer(plan.scores));
+    /// Takes what a window of so many steps left: of a trace and of recordings. `buffer` gives a buffer's words of this
+    /// sample.
+    pub fn window<'a>(&mut self, plan: &Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) {
+        if plan.request.readout == Readout::Trace {
+            let scores: &[f32] = bytemuck::cast_slice(buffer(plan.scores));
             let of_step: usize = plan.score_shape.iter().product();
-            self.scores.extend(&steps[..of_step * window.steps]);
+            self.scores.extend(&scores[..of_step * steps]);
         }
-        let recording = record::read(plan, window.steps, &buffer);
+        let recording = record::read(plan, steps, &buffer);
         if self.recording.is_empty() {
             self.recording = recording;
         } else {
@@ -36,10 +38,11 @@ impl SampleResult {
     /// # Errors
     /// As [`Metrics::read`].
     pub fn finish<'a>(&mut self, plan: &'a Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<()> {
-        if self.scores.is_empty() {
+        if plan.request.readout != Readout::Trace {
             self.scores = bytemuck::cast_slice(buffer(plan.scores)).to_vec();
         }
         self.metrics = Metrics::read(plan, steps, buffer)?;
+        self.steps = steps;
         Ok(())
     }
 }

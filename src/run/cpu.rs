@@ -5,11 +5,14 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::collect::SampleResult;
+use super::confident::Confident;
 use super::fast::Fast;
+use super::machine::How;
 use super::pack::pack;
+use super::state::StateWords;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Window};
-use crate::plan::{Holds, Plan, Slot, Step};
+use crate::plan::{Holds, Part, Plan, Slot, Step};
 
 /// The working memory of one sample.
 #[derive(Debug, Default)]
@@ -34,6 +37,21 @@ impl Workspace {
         self.clock = 0;
     }
 
+    /// The state that the steps so far have left; `None` where there were none.
+    pub(super) fn state(&self, plan: &Plan) -> Option<StateWords> {
+        let words = |buffer: usize| (buffer, self.buffer(plan, buffer).to_vec());
+        let words = || plan.states.iter().map(|info| words(info.buffer)).collect();
+        (self.clock > 0).then(|| StateWords { words: words(), clock: self.clock })
+    }
+
+    /// What comes next goes on from a state.
+    pub(super) fn set_state(&mut self, plan: &Plan, state: &StateWords) {
+        for (buffer, words) in &state.words {
+            self.buffer_mut(plan, *buffer).copy_from_slice(words);
+        }
+        self.clock = state.clock;
+    }
+
     /// Fills all memory with a value that shows up in results if it is ever read before it is written.
     pub fn poison(&mut self, word: u32) {
         self.slots.iter_mut().for_each(|slot| slot.fill(word));
@@ -50,40 +68,40 @@ impl Workspace {
         &mut self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), 1)]
     }
 
-    /// Runs all windows of a sample from a fresh state: `input` is `[channels, ...]`, or `[time, channels, ...]` where the
-    /// plan's input is a series.
+    /// Runs all windows of a sample, from the state there is: `input` is `[channels, ...]`, or `[time, channels, ...]`
+    /// where the plan's input is a series, of as many steps as the plan's or fewer. A sample that is certain before stops.
     ///
     /// # Errors
     /// [`crate::Error::Layer`] where a neuron fired more often in a step than its bit planes hold.
-    pub(super) fn run(&mut self, plan: &Plan, fast: Option<&Fast>, input: &[f32]) -> Result<SampleResult> {
-        self.reset();
-        let frame = input.len() / if plan.request.constant_input { 1 } else { plan.request.steps };
+    pub(super) fn run(
+        &mut self,
+        plan: &Plan,
+        fast: Option<&Fast>,
+        input: &[f32],
+        confident: Option<Confident>,
+    ) -> Result<SampleResult> {
+        let steps = plan.steps_of(input);
         let mut result = SampleResult::default();
-        for window in plan.windows(1) {
-            let start = if plan.request.constant_input { 0 } else { window.clock as usize * frame };
-            self.window_with(plan, fast, window, &input[start..]);
-            result.window(plan, window, |buffer| self.buffer(plan, buffer));
+        for window in plan.windows(1, steps, self.clock) {
+            self.take_in(plan, window, input);
+            self.part(plan, fast, window, Part::Steps);
+            result.window(plan, window.steps, |buffer| self.buffer(plan, buffer));
+            let last = window.end() == steps;
+            if last || confident.is_some() {
+                self.part(plan, fast, window, Part::Scores);
+            }
+            let scores = || bytemuck::cast_slice(self.buffer(plan, plan.scores));
+            if last || confident.is_some_and(|confident| confident.is_certain(scores())) {
+                self.part(plan, fast, window, Part::End);
+                result.finish(plan, window.end(), |buffer| self.buffer(plan, buffer))?;
+                break;
+            }
         }
-        result.finish(plan, plan.request.steps, |buffer| self.buffer(plan, buffer))?;
-        Ok(result)
-    }
-
-    /// Runs the next step of a stream.
-    ///
-    /// # Errors
-    /// As [`Workspace::run`].
-    pub(super) fn step(&mut self, plan: &Plan, fast: Option<&Fast>, frame: &[f32]) -> Result<SampleResult> {
-        self.clear_counters(plan);
-        let window = Window { batch: 1, start: 0, steps: 1, clock: self.clock };
-        self.window_with(plan, fast, window, frame);
-        let mut result = SampleResult::default();
-        result.window(plan, window, |buffer| self.buffer(plan, buffer));
-        result.finish(plan, 1, |buffer| self.buffer(plan, buffer))?;
         Ok(result)
     }
 
     /// Counters start at zero.
-    pub(super) fn clear_counters(&mut self, plan: &Plan) {
+    fn clear_counters(&mut self, plan: &Plan) {
         for (index, buffer) in plan.buffers.iter().enumerate() {
             if matches!(buffer.holds, Holds::Tally | Holds::Meter) {
                 self.buffer_mut(plan, index).fill(0);
@@ -91,22 +109,28 @@ impl Workspace {
         }
     }
 
-    /// Runs one window on the plain twins: `input` begins with its steps. What it leaves is in the buffers.
+    /// Runs one window of a sample on the plain twins, as if the sample ended with it. What it leaves is in the buffers.
     pub fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
-        self.window_with(plan, None, window, input);
+        self.take_in(plan, window, input);
+        Part::ALL.into_iter().for_each(|part| self.part(plan, None, window, part));
     }
 
-    fn window_with(&mut self, plan: &Plan, fast: Option<&Fast>, window: Window, input: &[f32]) {
-        if window.clock == 0 {
+    /// The input of a window, out of that of a sample; with the first, counters start.
+    pub(super) fn take_in(&mut self, plan: &Plan, window: Window, input: &[f32]) {
+        if window.at == 0 {
             self.clear_counters(plan);
         }
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
-            pack(&edge, input, self.buffer_mut(plan, plan.input));
-        }
-        for (number, step, window) in plan.walk(window) {
-            self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
+            let before = if edge.series == 1 { window.at * edge.elements() } else { 0 };
+            pack(&edge, &input[before..], self.buffer_mut(plan, plan.input));
         }
         self.clock = window.clock + window.steps as u64;
+    }
+
+    fn part(&mut self, plan: &Plan, fast: Option<&Fast>, window: Window, part: Part) {
+        for (number, step, window) in plan.walk(window, part) {
+            self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
+        }
     }
 
     /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
@@ -148,6 +172,7 @@ pub(super) fn run_batch(
     plan: &Plan,
     fast: Option<&Fast>,
     samples: &[&[f32]],
+    how: &How,
     pool: &Mutex<Vec<Workspace>>,
 ) -> Result<Vec<SampleResult>> {
     let take = || pool.lock().ok().and_then(|mut pool| pool.pop()).unwrap_or_else(|| Workspace::new(plan));
@@ -155,7 +180,11 @@ pub(super) fn run_batch(
         .par_iter()
         .map(|input| {
             let mut workspace = take();
-            let result = workspace.run(plan, fast, input);
+            match &how.initial {
+                Some(initial) => workspace.set_state(plan, initial),
+                None => workspace.reset(),
+            }
+            let result = workspace.run(plan, fast, input, how.confident);
             if let Ok(mut pool) = pool.lock() {
                 pool.push(workspace);
             }

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use super::collect::SampleResult;
+use super::confident::Confident;
 use super::cpu::{self, Workspace};
 use super::fast::Fast;
 #[cfg(feature = "gpu")]
 use super::gpu::{self, Gpu, GpuMachine};
+use super::state::StateWords;
 use crate::error::Result;
 use crate::plan::Plan;
 
@@ -72,6 +74,15 @@ pub(super) enum Machine {
     Gpu(Box<GpuMachine>),
 }
 
+/// How samples of a batch are run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct How {
+    /// The state that every sample begins with; `None`: a fresh one.
+    pub initial: Option<Arc<StateWords>>,
+    /// When samples stop before their end.
+    pub confident: Option<Confident>,
+}
+
 /// A batch under way.
 #[derive(Debug)]
 pub(super) enum Pending {
@@ -101,14 +112,14 @@ impl Machine {
     }
 
     /// Begins a batch; a CPU is done with it at once.
-    pub async fn submit(&mut self, samples: &[&[f32]]) -> Result<Pending> {
+    pub async fn submit(&mut self, samples: &[&[f32]], how: &How) -> Result<Pending> {
         match self {
             Machine::Cpu { plan, fast, pool, threads, .. } => {
-                let run = || cpu::run_batch(plan, fast.as_deref(), samples, pool);
+                let run = || cpu::run_batch(plan, fast.as_deref(), samples, how, pool);
                 Ok(Pending::Done(threads.as_ref().map_or_else(run, |threads| threads.install(run))))
             }
             #[cfg(feature = "gpu")]
-            Machine::Gpu(machine) => Ok(Pending::Gpu(machine.submit(samples).await?)),
+            Machine::Gpu(machine) => Ok(Pending::Gpu(machine.submit(samples, how).await?)),
         }
     }
 
@@ -125,17 +136,41 @@ impl Machine {
         }
     }
 
-    /// The next step of a stream.
-    pub async fn step(&mut self, frame: &[f32]) -> Result<SampleResult> {
+    /// The next steps of a stream.
+    pub async fn advance(&mut self, sample: &[f32]) -> Result<SampleResult> {
         match self {
             Machine::Cpu { plan, fast, stream, .. } => {
                 if stream.is_empty() {
                     **stream = Workspace::new(plan);
                 }
-                stream.step(plan, fast.as_deref(), frame)
+                stream.run(plan, fast.as_deref(), sample, None)
             }
             #[cfg(feature = "gpu")]
-            Machine::Gpu(machine) => machine.step(frame).await,
+            Machine::Gpu(machine) => machine.advance(sample).await,
+        }
+    }
+
+    /// The state of the stream; `None` where it has not begun.
+    pub async fn state(&self) -> Result<Option<StateWords>> {
+        match self {
+            Machine::Cpu { plan, stream, .. } => Ok(stream.state(plan)),
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => machine.state().await,
+        }
+    }
+
+    /// The stream goes on from a state.
+    pub async fn set_state(&mut self, state: &StateWords) -> Result<()> {
+        match self {
+            Machine::Cpu { plan, stream, .. } => {
+                if stream.is_empty() {
+                    **stream = Workspace::new(plan);
+                }
+                stream.set_state(plan, state);
+                Ok(())
+            }
+            #[cfg(feature = "gpu")]
+            Machine::Gpu(machine) => machine.set_state(state).await,
         }
     }
 

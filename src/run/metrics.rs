@@ -156,8 +156,9 @@ fn population(info: &PopulationInfo, tally: &[u32]) -> Result<PopulationMetrics>
 
 fn weighted(info: &WeightedInfo, counters: &[u32], steps: u64) -> WeightedMetrics {
     debug_assert_eq!(counters.len(), METER_WORDS);
+    let repeats = if info.constant { steps } else { 1 };
     let long = |i: usize| u64::from(counters[2 * i]) | u64::from(counters[2 * i + 1]) << 32;
-    let (active, effective, performed) = (long(0) * info.repeats, long(1) * info.repeats, long(2));
+    let (active, effective, performed) = (long(0) * repeats, long(1) * repeats, long(2));
     let unit = info.spikes || counters[6] == 0;
     WeightedMetrics {
         layer: info.layer.clone(),

@@ -12,6 +12,7 @@
 //! [`verify`] compares a machine with the plain twins.
 
 mod collect;
+mod confident;
 pub mod cpu;
 mod fast;
 #[cfg(feature = "gpu")]
@@ -21,9 +22,12 @@ mod metrics;
 mod pack;
 mod record;
 mod session;
+mod state;
 pub mod verify;
 
+pub use confident::Confident;
 pub use machine::Device;
 pub use metrics::{Metrics, PopulationMetrics, WeightedMetrics};
 pub use record::Recording;
 pub use session::{Options, Output, Session, Ticket};
+pub use state::State;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::collect::SampleResult;
-use super::machine::{Device, Machine, Pending};
+use super::confident::Confident;
+use super::machine::{Device, How, Machine, Pending};
 use super::metrics::Metrics;
 use super::record::Recording;
+use super::state::State;
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout, compile};
 use crate::plan::{Plan, Request};
@@ -31,17 +33,47 @@ pub struct Options {
     /// Steps that every layer computes before the next slice of time begins; `None`: all of them. Of no effect on
     /// results, but on memory.
     pub slice: Option<usize>,
+    /// Samples stop as soon as their decision is certain; `None`: they run to their end.
+    pub confident: Option<Confident>,
+    /// The state that every sample of a batch begins with; `None`: that before the first step.
+    pub initial_state: Option<Arc<State>>,
 }
 
 /// What a batch gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// Scores `[batch, ...]`, or `[batch, time, ...]` for a trace.
+    /// Scores `[batch, ...]`, or `[batch, time, ...]` for a trace, with NaN behind the end of a shorter sample.
     pub scores: Tensor,
+    /// Steps that each sample ran.
+    pub steps: Vec<usize>,
     /// What was counted.
     pub metrics: Metrics,
     /// For each sample what every population did, where it was asked for.
     pub recordings: Vec<Vec<Recording>>,
+}
+
+impl Output {
+    /// The outputs of several batches of one session as those of one.
+    ///
+    /// # Errors
+    /// Scores whose rows differ.
+    pub fn together(outputs: Vec<Output>) -> Result<Output> {
+        let mut outputs = outputs.into_iter();
+        let mut all = outputs.next().ok_or_else(|| Error::Request("expected at least one output".into()))?;
+        let (mut shape, mut scores) = (all.scores.shape().to_vec(), all.scores.into_data());
+        for output in outputs {
+            if output.scores.shape()[1..] != shape[1..] {
+                let message = format!("expected scores like {shape:?}, got {:?}", output.scores.shape());
+                return Err(Error::Request(message));
+            }
+            shape[0] += output.scores.shape()[0];
+            scores.extend(output.scores.into_data());
+            all.steps.extend(output.steps);
+            all.metrics.add(&output.metrics);
+            all.recordings.extend(output.recordings);
+        }
+        Ok(Output { scores: Tensor::new(shape, scores)?, ..all })
+    }
 }
 
 /// A network with its plans and memory.
@@ -64,8 +96,9 @@ pub struct Session {
     network: Network,
     options: Options,
     threads: Option<Arc<rayon::ThreadPool>>,
-    /// What batches last ran on.
+    /// What batches last ran on, and how.
     batch: Option<Machine>,
+    how: How,
     stream: Option<Machine>,
     /// The longest slice of time that has turned out to fit, where the whole does not.
     slice: Option<usize>,
@@ -100,7 +133,17 @@ impl Session {
                 Some(Arc::new(pool.map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))?))
             }
         };
-        Ok(Session { network, options, threads, batch: None, stream: None, slice: None })
+        if options.confident.is_some_and(|c| c.every == 0 || c.margin.is_nan()) {
+            return Err(Error::Request("expected a margin, and at least one step from one look to the next".into()));
+        }
+        let session =
+            Session { network, options, threads, batch: None, how: How::default(), stream: None, slice: None };
+        if session.options.confident.is_some() && session.readout() == Readout::Trace {
+            let message = "samples that stop when they are certain need one score for each class: the read-out `trace` has \
+                           one for each step";
+            return Err(Error::Request(message.into()));
+        }
+        Ok(session)
     }
 
     /// The network.
@@ -119,7 +162,7 @@ impl Session {
     /// As [`Session::run`].
     pub fn plan(&mut self, sequence: Option<usize>) -> Result<Arc<Plan>> {
         let request = self.request(sequence)?;
-        Ok(self.machine(request)?.plan().clone())
+        Ok(self.machine(request)?.0.plan().clone())
     }
 
     /// Runs a batch of static samples `[batch, ...]`, each repeated over all steps, or of sequences
@@ -148,7 +191,8 @@ impl Session {
         self.run_samples(&rows, sequence)
     }
 
-    /// Runs samples that lie anywhere in memory: each `[...]`, or `[time, ...]` with `sequence` steps.
+    /// Runs samples that lie anywhere in memory: each `[...]`, or `[time, ...]` with `sequence` steps or fewer. What a
+    /// shorter one gives is what it gives alone.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -161,10 +205,14 @@ impl Session {
     }
 
     fn check_samples(&self, samples: &[&[f32]], sequence: Option<usize>) -> Result<()> {
-        let expected = self.network.input.shape.iter().product::<usize>() * sequence.unwrap_or(1);
+        let frame = self.network.input.shape.iter().product::<usize>();
+        let most = sequence.unwrap_or(1);
         for (i, sample) in samples.iter().enumerate() {
-            if sample.len() != expected {
-                return Err(Error::Request(format!("sample {i}: expected {expected} values, got {}", sample.len())));
+            let steps = sample.len() / frame.max(1);
+            if !sample.len().is_multiple_of(frame) || steps == 0 || steps > most {
+                let times = if most == 1 { String::new() } else { format!(" for each of up to {most} steps") };
+                let got = sample.len();
+                return Err(Error::Request(format!("sample {i}: expected {frame} values{times}, got {got}")));
             }
             check_values(sample, self.network.input.kind).map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
         }
@@ -210,12 +258,16 @@ impl Session {
 
     async fn begin_request(&mut self, samples: &[&[f32]], mut request: Request) -> Result<Ticket> {
         loop {
-            let machine = self.machine(request)?;
-            match machine.submit(samples).await {
+            let (machine, how) = self.machine(request)?;
+            match machine.submit(samples, how).await {
                 // One sample does not fit: perhaps a shorter part of it does.
                 Err(error) if error.is_too_large() && request.window_steps() > 1 => {
                     request.slice = Some(request.window_steps().div_ceil(2));
                     self.slice = request.slice;
+                }
+                // Some devices know so soon that a neuron fired more often than its bit planes hold.
+                Err(Error::Layer { .. }) if request.count_planes < Request::MOST_COUNT_PLANES => {
+                    request.count_planes = Request::MOST_COUNT_PLANES;
                 }
                 submitted => return Ok(Ticket { plan: machine.plan().clone(), pending: submitted? }),
             }
@@ -258,20 +310,78 @@ impl Session {
             return Err(Error::Request(format!("expected a frame of {expected}, got {:?}", frame.shape())));
         }
         check_values(frame.data(), self.network.input.kind).map_err(Error::Request)?;
-        if self.stream.is_none() {
-            // A stream cannot be run again with more planes: it has them from the start.
-            let request =
-                Request { streaming: true, count_planes: Request::MOST_COUNT_PLANES, ..self.request_for(1, false) };
-            let plan = Arc::new(compile(&self.network, &request)?);
-            self.stream = Some(Machine::new(&self.options.device, plan, None));
-        }
-        let Some(machine) = &mut self.stream else { return Err(Error::Request("no stream".into())) };
-        let result = machine.step(frame.data()).await?;
+        let request = Request { readout: Readout::Last, ..self.request_for(1, false) };
+        let machine = self.stream(request).await?;
+        let result = machine.advance(frame.data()).await?;
         Ok(Output {
             scores: Tensor::new(machine.plan().score_shape.clone(), result.scores)?,
+            steps: vec![1],
             metrics: result.metrics,
             recordings: vec![result.recording],
         })
+    }
+
+    /// Runs a sample as the next part of the stream: `[...]`, repeated over all steps, or `[time, ...]` with `sequence`
+    /// steps or fewer. State is kept for the next; scores are those of this sample alone.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn advance(&mut self, sample: &[f32], sequence: Option<usize>) -> Result<Output> {
+        self.check_samples(&[sample], sequence)?;
+        let request = self.request(sequence)?;
+        pollster::block_on(async {
+            let machine = self.stream(request).await?;
+            let result = machine.advance(sample).await?;
+            gather(machine.plan(), vec![result])
+        })
+    }
+
+    /// The state of the stream: what the steps so far have left. `None` where there were none.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn state(&self) -> Result<Option<State>> {
+        match &self.stream {
+            Some(machine) => pollster::block_on(state_of(machine)),
+            None => Ok(None),
+        }
+    }
+
+    /// The stream goes on from a state: one of [`Session::state`], or from elsewhere.
+    ///
+    /// # Errors
+    /// Names that the network does not have, shapes that do not fit.
+    pub fn set_state(&mut self, state: &State) -> Result<()> {
+        let request = Request { readout: Readout::Last, ..self.request_for(1, false) };
+        pollster::block_on(async {
+            let machine = self.stream(request).await?;
+            let words = state.words(machine.plan())?;
+            machine.set_state(&words).await
+        })
+    }
+
+    /// The machine of the stream under a request. What ran under another has its state taken over.
+    async fn stream(&mut self, request: Request) -> Result<&mut Machine> {
+        // A stream cannot be run again with more planes: it has them from the start.
+        let request = Request { streaming: true, count_planes: Request::MOST_COUNT_PLANES, ..request };
+        let before = self.stream.take();
+        let machine = match before {
+            Some(machine) if machine.plan().request == request => machine,
+            before => {
+                let plan = Arc::new(compile(&self.network, &request)?);
+                let mut machine = Machine::new(&self.options.device, plan, None);
+                let state = match &before {
+                    Some(before) => state_of(before).await?,
+                    None => None,
+                };
+                if let Some(state) = state {
+                    let words = state.words(machine.plan())?;
+                    machine.set_state(&words).await?;
+                }
+                machine
+            }
+        };
+        Ok(self.stream.insert(machine))
     }
 
     /// Forgets the state of the stream: the next [`Session::step`] is the first.
@@ -320,7 +430,8 @@ impl Session {
     }
 
     fn request_for(&self, steps: usize, constant_input: bool) -> Request {
-        let slices = [self.options.slice, self.slice, self.options.device.most_steps()];
+        let looks = self.options.confident.map(|confident| confident.every);
+        let slices = [self.options.slice, self.slice, self.options.device.most_steps(), looks];
         let slice = slices.into_iter().flatten().min().filter(|&slice| slice < steps);
         Request {
             steps,
@@ -329,6 +440,8 @@ impl Session {
             record: self.options.record,
             meter: !self.options.no_meter,
             slice,
+            // Neurons begin with a state that is given as they go on with one that was kept.
+            streaming: self.options.initial_state.is_some(),
             binding_limit: self.options.device.binding_limit(),
             memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
             ..Request::default()
@@ -336,16 +449,19 @@ impl Session {
     }
 
     /// The machine for batches under a request; the last one where that will do.
-    fn machine(&mut self, request: Request) -> Result<&mut Machine> {
+    fn machine(&mut self, request: Request) -> Result<(&mut Machine, &How)> {
         let fits = |plan: &Plan| {
             plan.request == Request { count_planes: plan.request.count_planes, ..request }
                 && plan.request.count_planes >= request.count_planes
         };
         if !self.batch.as_ref().is_some_and(|machine| fits(machine.plan())) {
             let plan = Arc::new(compile(&self.network, &request)?);
+            let initial = self.options.initial_state.as_ref().map(|state| state.words(&plan)).transpose()?;
+            self.how = How { initial: initial.map(Arc::new), confident: self.options.confident };
             self.batch = Some(Machine::new(&self.options.device, plan, self.threads.clone()));
         }
-        self.batch.as_mut().ok_or_else(|| Error::Request("no machine".into()))
+        let machine = self.batch.as_mut().ok_or_else(|| Error::Request("no machine".into()))?;
+        Ok((machine, &self.how))
     }
 }
 
@@ -371,13 +487,22 @@ fn gather(plan: &Plan, results: Vec<SampleResult>) -> Result<Output> {
     shape.extend(&plan.score_shape);
     let mut metrics = Metrics::default();
     let mut scores = Vec::with_capacity(shape.iter().product());
-    let mut recordings = Vec::new();
+    let (mut steps, mut recordings) = (Vec::new(), Vec::new());
+    let row: usize = shape[1..].iter().product();
     for result in results {
         metrics.add(&result.metrics);
+        steps.push(result.steps);
         scores.extend(result.scores);
+        scores.resize(steps.len() * row, f32::NAN);
         if plan.request.record {
             recordings.push(result.recording);
         }
     }
-    Ok(Output { scores: Tensor::new(shape, scores)?, metrics, recordings })
+    Ok(Output { scores: Tensor::new(shape, scores)?, steps, metrics, recordings })
+}
+
+/// The state of a stream, with its names.
+async fn state_of(machine: &Machine) -> Result<Option<State>> {
+    let words = machine.state().await?;
+    words.map(|words| words.named(machine.plan())).transpose()
 }

@@ -10,6 +10,7 @@ mod files;
 mod gpu;
 mod night;
 mod results;
+mod sequences;
 mod shards;
 #[cfg(all(unix, feature = "arrow"))]
 mod tables;

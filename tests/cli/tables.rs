@@ -29,6 +29,7 @@ struct Row {
     name: String,
     prediction: Option<u32>,
     label: Option<u32>,
+    steps: Option<u32>,
     scores: Option<Vec<u32>>,
     error: Option<String>,
 }
@@ -56,6 +57,7 @@ fn row(batch: &RecordBatch, i: usize) -> Row {
         name: text("name").value(i).into(),
         prediction: number("prediction"),
         label: number("label"),
+        steps: number("steps"),
         scores: scores.is_valid(i).then(bits),
         error: text("error").is_valid(i).then(|| text("error").value(i).into()),
     }
@@ -106,6 +108,17 @@ fn the_same_bytes_whatever_batch_and_threads() {
     let (schema, rows) = bench.table("out.arrow");
     assert_eq!(schema.field_with_name("scores").unwrap().metadata()["shape"], "[4,3]");
     assert!(rows.iter().all(|row| row.label.is_none() && row.scores.as_ref().unwrap().len() == 12));
+}
+
+#[test]
+fn samples_of_different_length_have_their_steps() {
+    let bench = Bench::new();
+    bench.folder.put("lengths.npy", &npy("|u1", &[5], &[6, 3, 1, 5, 3]));
+    for name in TABLES {
+        bench.good(&format!("run leaky.safetensors sequences.npy --lengths lengths.npy --quiet --predictions {name}"));
+        let steps: Vec<Option<u32>> = bench.table(name).1.iter().map(|row| row.steps).collect();
+        assert_eq!(steps, [6, 3, 1, 5, 3].map(Some));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use saltatory::network::Readout;
 use saltatory::run::verify::{self, difference};
-use saltatory::run::{Device, Options};
+use saltatory::run::{Confident, Device, Options};
 use saltatory::{Session, Tensor};
 
 use crate::gpus;
@@ -25,10 +25,10 @@ fn nothing_is_read_before_it_is_written() {
     for case in verify::cases().unwrap() {
         let expected = case.run(&Device::Cpu).unwrap();
         let mut session = case.session(&device).unwrap();
-        session.run(&case.input).unwrap();
+        case.run_in(&mut session).unwrap();
         // NaN as a real, all bits as spikes.
         session.poison(0xffff_ffff);
-        assert_eq!(difference(&expected, &session.run(&case.input).unwrap()), None, "{}", case.name);
+        assert_eq!(difference(&expected, &case.run_in(&mut session).unwrap()), None, "{}", case.name);
     }
 }
 
@@ -57,6 +57,50 @@ fn streams_are_the_same_to_the_bit() {
             gpu.reset();
         }
     }
+}
+
+#[test]
+fn states_and_samples_that_stop_are_the_same_to_the_bit() {
+    let Some(device) = gpus::device() else { return };
+    let mut stopped = 0;
+    for case in verify::cases().unwrap().iter().filter(|c| c.name.ends_with("series")) {
+        let frame: usize = case.network.input.shape.iter().product();
+        let rows: Vec<&[f32]> = case.input.data().chunks(case.input.len() / case.input.shape()[0]).collect();
+        let steps = rows[0].len() / frame;
+        let session = |device: &Device, options: Options| {
+            Session::new(case.network.clone(), Options { device: device.clone(), ..options }).unwrap()
+        };
+        let base = Options { record: true, ..Default::default() };
+        // A recording in two parts, then its state in a session of the other device, and in every sample of a batch.
+        let (mut cpu, mut gpu) = (session(&Device::Cpu, base.clone()), session(&device, base.clone()));
+        for (part, steps) in [(&rows[0][..2 * frame], 2), (rows[1], steps)] {
+            let (expected, got) = (cpu.advance(part, Some(steps)).unwrap(), gpu.advance(part, Some(steps)).unwrap());
+            assert_eq!(difference(&expected, &got), None, "{}: {steps} steps of a recording", case.name);
+        }
+        let state = gpu.state().unwrap().unwrap();
+        assert_eq!(cpu.state().unwrap().unwrap(), state, "{}", case.name);
+        let mut fresh = session(&device, base.clone());
+        fresh.set_state(&state).unwrap();
+        let (expected, got) =
+            (cpu.advance(rows[2], Some(steps)).unwrap(), fresh.advance(rows[2], Some(steps)).unwrap());
+        assert_eq!(difference(&expected, &got), None, "{}: a state that was given", case.name);
+        let given = Options { initial_state: Some(state.into()), slice: Some(4), ..base.clone() };
+        for confident in [None, Some(Confident { margin: 0.2, every: 1 }), Some(Confident { margin: 0.1, every: 3 })] {
+            let options = Options { confident, ..given.clone() };
+            let run = |device: &Device| session(device, options.clone()).run_samples(&rows, Some(steps)).unwrap();
+            let (expected, got) = (run(&Device::Cpu), run(&device));
+            assert_eq!(
+                difference(&expected, &got),
+                None,
+                "{}: {confident:?} {:?} {:?}",
+                case.name,
+                expected.steps,
+                got.steps
+            );
+            stopped += got.steps.iter().filter(|&&ran| ran < steps).count();
+        }
+    }
+    assert!(stopped > 30, "{stopped}");
 }
 
 #[test]

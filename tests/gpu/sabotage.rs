@@ -161,13 +161,25 @@ const SABOTAGES: &[Sabotage] = &[
         },
     ),
     sabotage("counts forgotten between slices", "images, in slices", |_, text| {
-        text.replace("output[at + plane], 0u, window.clock == 0u)", "output[at + plane], 0u, true)")
+        text.replace("output[at + plane], 0u, window.at == 0u)", "output[at + plane], 0u, true)")
     }),
     sabotage("scores forgotten between slices", "images, recorded in slices", |kernel, text| match kernel {
-        "readout" => text
-            .replace("window.clock > 0u && p.mode != TRACE", "false")
-            .replace("window.clock == 0u && t == 0u", "t == 0u"),
+        "readout" => text.replace("if window.at > 0u {", "if false {").replace("window.at + t == 0u", "t == 0u"),
         _ => text,
+    }),
+    sabotage("a mean goes on from the mean before", "sinabs, in slices", |_, text| {
+        text.replace("total = sums[at];", "total = scores[at];")
+    }),
+    sabotage("the bias once for all steps", "images, of different length", |_, text| {
+        text.replace("select(f32(window.at + window.steps), 1.0, p.mode == MEAN)", "1.0")
+    }),
+    sabotage("contracted: sum and bias", "images, of different length", |_, text| {
+        let steps = "select(f32(window.at + window.steps), 1.0, p.mode == MEAN)";
+        fuse(
+            text,
+            &format!("total += rounded(bias[element] * {steps})"),
+            &format!("total = fused(bias[element], {steps}, total)"),
+        )
     }),
     sabotage("pool keeps the last spike", "images, series", |_, text| text.replace("any |= fired;", "any = fired;")),
     sabotage("pool's last row dropped", "padded pools, series", |_, text| {

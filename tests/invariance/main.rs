@@ -4,6 +4,7 @@
 
 mod oracle;
 mod random;
+mod sequences;
 
 use std::cell::Cell;
 
@@ -177,7 +178,7 @@ fn memory_is_written_before_it_is_read() {
                 workspace.poison(word);
                 let mut seen = Vec::new();
                 for (clock, input) in windows.iter().enumerate() {
-                    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), clock: clock as u64 };
+                    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), at: 0, clock: clock as u64 };
                     workspace.window(&plan, window, input);
                     let observed = plan.populations.iter().flat_map(|p| [Some(p.tally), p.spikes, p.traces]).flatten();
                     let meters = plan.weighted.iter().filter_map(|w| w.meter);
@@ -268,7 +269,7 @@ fn weights_in_pieces_change_nothing() {
             let plan = compile(&network, &request).unwrap();
             let mut workspace = Workspace::new(&plan);
             workspace.poison(u32::MAX);
-            workspace.window(&plan, Window { batch: 1, start: 0, steps: 6, clock: 0 }, &input);
+            workspace.window(&plan, Window { batch: 1, start: 0, steps: 6, at: 0, clock: 0 }, &input);
             let observed = plan.populations.iter().flat_map(|p| [Some(p.tally), p.spikes, p.traces]).flatten();
             let seen: Vec<u32> =
                 observed.chain([plan.scores]).flat_map(|b| workspace.buffer(&plan, b)).copied().collect();

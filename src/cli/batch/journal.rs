@@ -23,6 +23,9 @@ pub struct Progress {
     pub predictions: u64,
     /// What is recorded, once that is known.
     pub record: Option<Vec<Layout>>,
+    /// Which file has the state, where samples are parts of one recording.
+    #[serde(default)]
+    pub state: Option<usize>,
     /// All samples are done: files may have their names already.
     pub complete: bool,
 }

@@ -6,6 +6,7 @@
 
 pub mod job;
 pub mod journal;
+pub mod kept_state;
 pub mod outputs;
 pub mod pipeline;
 pub mod results;

@@ -9,7 +9,7 @@ use saltatory::{Error, Result};
 use super::journal::Progress;
 use crate::cli::predictions::{self, Format, Predictions};
 use crate::cli::recordings::Record;
-use crate::cli::sinks::{Row, Scores};
+use crate::cli::sinks::{Columns, Row, Scores};
 
 /// Where results go; what is `None` is not asked for.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,10 @@ pub struct Form {
     pub row: Vec<usize>,
     /// Names of classes; maybe fewer than scores.
     pub names: Vec<String>,
-    pub has_labels: bool,
+    /// Columns of the predictions.
+    pub columns: Columns,
+    /// Steps of a recording, the most.
+    pub steps: usize,
 }
 
 /// The open files. Dropping them leaves them.
@@ -89,7 +92,7 @@ impl Outputs {
         }
         let layout = past.and_then(|past| past.record.as_deref());
         match &paths.record {
-            Some(path) if open(path) => self.record = Some(Record::reopen(path, layout, rows)?),
+            Some(path) if open(path) => self.record = Some(Record::reopen(path, form.steps, layout, rows)?),
             Some(path) => Record::remove_rest(path, layout.unwrap_or_default()),
             None => {}
         }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use saltatory::io::ahead::Ahead;
 use saltatory::io::dataset::{Dataset, Sample};
-use saltatory::run::Ticket;
+use saltatory::run::{Output, State, Ticket};
 use saltatory::{Error, Result, Session};
 
 use super::results::{Batch, Results};
@@ -24,6 +24,8 @@ pub struct Pipeline<'a> {
     pub session: &'a mut Session,
     /// Samples computed together.
     pub batch: usize,
+    /// Samples are parts of one recording: state goes from each to the next.
+    pub keep_state: bool,
     /// Batches on the device while another is begun.
     pub in_flight: usize,
     /// Threads that decode images.
@@ -82,18 +84,30 @@ impl Pipeline<'_> {
     }
 
     fn begin(&mut self, samples: Vec<Sample>, sequence: Option<usize>) -> Result<UnderWay> {
-        let mut batch = UnderWay { samples, ticket: None, begun: Instant::now() };
+        let mut batch = UnderWay { samples, ticket: None, part: None, begun: Instant::now() };
         let good = batch.good();
         if !good.is_empty() {
-            batch.ticket = Some(self.session.submit(&good, sequence)?);
+            if self.keep_state {
+                batch.part = Some(self.advance(&good, sequence)?);
+            } else {
+                batch.ticket = Some(self.session.submit(&good, sequence)?);
+            }
         }
         Ok(batch)
     }
 
+    /// Runs samples one after the other, as parts of a recording; what they give, and the state after them.
+    fn advance(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<(Output, Option<State>)> {
+        let outputs = samples.iter().map(|sample| self.session.advance(sample, sequence));
+        let output = Output::together(outputs.collect::<Result<_>>()?)?;
+        Ok((output, self.session.state()?))
+    }
+
     fn end(&mut self, mut batch: UnderWay, idle_since: &mut Instant) -> Result<Batch> {
-        let output = match batch.ticket.take() {
-            Some(ticket) => Some(self.session.finish(ticket, &batch.good())?),
-            None => None,
+        let (output, state) = match (batch.ticket.take(), batch.part.take()) {
+            (Some(ticket), _) => (Some(self.session.finish(ticket, &batch.good())?), None),
+            (None, Some((output, state))) => (Some(output), state),
+            (None, None) => (None, None),
         };
         let now = Instant::now();
         let busy_from = batch.begun.max(*idle_since);
@@ -102,6 +116,7 @@ impl Pipeline<'_> {
         Ok(Batch {
             samples: samples.collect(),
             output,
+            state,
             seconds: (now - batch.begun).as_secs_f64(),
             busy: (now - busy_from).as_secs_f64(),
         })
@@ -113,6 +128,8 @@ struct UnderWay {
     samples: Vec<Sample>,
     /// What computes the good ones; `None` where there are none.
     ticket: Option<Ticket>,
+    /// What they have given already.
+    part: Option<(Output, Option<State>)>,
     begun: Instant,
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use saltatory::run::Output;
+use saltatory::run::{Output, State};
 use saltatory::{Error, Result};
 
 use super::job::{Job, difference};
 use super::journal::{Journal, Past, Progress};
+use super::kept_state::KeptState;
 use super::outputs::{Form, Outputs, Paths};
 use crate::cli::sinks::{self, Row};
 use crate::cli::tally::Tally;
@@ -28,6 +29,8 @@ pub struct Batch {
     pub samples: Vec<(String, Option<u32>, Option<String>)>,
     /// Of the good ones; `None` where there are none.
     pub output: Option<Output>,
+    /// The state after it, where samples are parts of one recording.
+    pub state: Option<State>,
     /// Seconds that it took.
     pub seconds: f64,
     /// Seconds of these in which no other batch was on the device.
@@ -41,6 +44,9 @@ pub struct Results {
     journal: Option<Journal>,
     form: Form,
     classes: usize,
+    /// The state of a recording, and where it is kept.
+    state: Option<State>,
+    kept: Option<KeptState>,
     /// What was counted up to the last line of the journal, and since.
     safe: Tally,
     fresh: Tally,
@@ -65,8 +71,20 @@ impl Results {
         let now = Instant::now();
         let (safe, fresh) = (Tally::default(), Tally::default());
         let outputs = Outputs::default();
-        let mut results =
-            Results { outputs, journal: None, form, classes, safe, fresh, clock: now, last: now, every, torn: false };
+        let mut results = Results {
+            outputs,
+            journal: None,
+            form,
+            classes,
+            state: None,
+            kept: None,
+            safe,
+            fresh,
+            clock: now,
+            last: now,
+            every,
+            torn: false,
+        };
         let Some((_, first)) = paths.given().next() else {
             let message = "--resume: expected --output, --predictions, --report or --record, which hold what is done";
             return if start == Start::Resume { Err(Error::Request(message.into())) } else { Ok(results) };
@@ -78,6 +96,9 @@ impl Results {
             let done = past.progress.tally.samples;
             check(&past, job, start).map_err(|message| Error::file(&path, format!("{done} samples of {message}")))?;
             results.outputs.open(paths, &results.form, Some(&past.progress))?;
+            let kept = KeptState::new(&path, past.progress.state);
+            results.state = kept.load()?;
+            results.kept = Some(kept);
             results.safe = past.progress.tally;
             results.journal = Some(journal);
             return Ok(results);
@@ -89,6 +110,8 @@ impl Results {
         }
         journal.begin(job)?;
         results.journal = Some(journal);
+        KeptState::new(&path, None).discard();
+        results.kept = Some(KeptState::new(&path, None));
         match results.outputs.open(paths, &results.form, None) {
             Ok(()) => Ok(results),
             Err(error) => {
@@ -101,6 +124,11 @@ impl Results {
     /// Samples that are done.
     pub fn done(&self) -> usize {
         self.safe.samples + self.fresh.samples
+    }
+
+    /// The state that the samples done have left, where they are parts of one recording.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
     }
 
     /// Whether anything is written.
@@ -116,24 +144,29 @@ impl Results {
             self.fresh.busy += batch.busy;
             self.fresh.metrics.add(&output.metrics);
         }
+        if batch.state.is_some() {
+            self.state.clone_from(&batch.state);
+        }
         let width: usize = self.form.row.iter().product();
         let nan = vec![f32::NAN; width];
         let mut results = 0;
         for (name, label, fault) in &batch.samples {
             self.fresh.samples += 1;
-            let row = |scores, prediction, error| Row { name, label: *label, scores, prediction, error };
+            let row = |steps, scores, prediction, error| Row { name, label: *label, steps, scores, prediction, error };
             match (fault, &batch.output) {
                 (None, Some(output)) => {
                     let scores = &output.scores.data()[results * width..(results + 1) * width];
                     let recording = output.recordings.get(results).map(Vec::as_slice);
+                    let steps = output.steps[results];
+                    *self.fresh.steps.entry(steps).or_default() += 1;
                     results += 1;
                     let prediction = sinks::predict(scores, self.classes);
                     self.confuse(name, *label, prediction)?;
-                    self.outputs.write(&row(scores, prediction, None), recording)?;
+                    self.outputs.write(&row(Some(steps), scores, prediction, None), recording)?;
                 }
                 (fault, _) => {
                     let fault = fault.clone().unwrap_or_else(|| "it was not computed".into());
-                    self.outputs.write(&row(&nan, None, Some(&fault)), None)?;
+                    self.outputs.write(&row(None, &nan, None, Some(&fault)), None)?;
                     self.fresh.bad.push((name.clone(), fault));
                 }
             }
@@ -146,7 +179,7 @@ impl Results {
     }
 
     fn confuse(&mut self, name: &str, label: Option<u32>, prediction: Option<usize>) -> Result<()> {
-        if let (true, Some(label), Some(prediction)) = (self.form.has_labels, label, prediction) {
+        if let (true, Some(label), Some(prediction)) = (self.form.columns.labels, label, prediction) {
             let (label, classes) = (label as usize, self.classes);
             if label >= classes {
                 return Err(Error::Request(format!("{name}: its label is {label}, the network has {classes} outputs")));
@@ -164,15 +197,24 @@ impl Results {
         self.fresh.seconds += std::mem::replace(&mut self.clock, Instant::now()).elapsed().as_secs_f64();
         let tally = std::mem::take(&mut self.fresh);
         let mut progress = Progress { tally, complete, ..Progress::default() };
-        if let Some(journal) = &mut self.journal {
-            let saved = self.outputs.sync(&mut progress).and_then(|()| journal.append(&progress));
-            if let Err(error) = saved {
-                self.fresh = progress.tally;
-                return Err(error);
-            }
+        if let Err(error) = self.make_safe(&mut progress) {
+            self.fresh = progress.tally;
+            return Err(error);
         }
         self.safe.add(&progress.tally);
         self.last = Instant::now();
+        Ok(())
+    }
+
+    /// Everything that a line of the journal tells is on the disk, then the line.
+    fn make_safe(&mut self, progress: &mut Progress) -> Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        self.outputs.sync(progress)?;
+        let (Some(state), Some(kept)) = (&self.state, &mut self.kept) else { return journal.append(progress) };
+        let number = kept.save(state)?;
+        progress.state = Some(number);
+        journal.append(progress)?;
+        kept.is_told(number);
         Ok(())
     }
 
@@ -192,6 +234,7 @@ impl Results {
         if let Some(journal) = self.journal {
             journal.remove();
         }
+        self.kept.into_iter().for_each(KeptState::discard);
         Ok(report)
     }
 

@@ -1,4 +1,5 @@
-//! The columns of predictions in Arrow and Parquet: name, prediction, label where there are any, scores, error.
+//! The columns of predictions in Arrow and Parquet: name, prediction, label where there are any,
+//! steps where they differ, scores, error.
 //!
 //! Scores are a list of fixed length, `f32` as they were computed; the field's metadata has the names of the `classes` and
 //! the `shape` of a row, as JSON. Those of a bad sample are null, and `error` says why.
@@ -25,8 +26,11 @@ pub fn schema(form: &Form) -> Option<Schema> {
     let json = |value: serde_json::Value| value.to_string();
     let metadata = [("classes", json(form.names.clone().into())), ("shape", json(form.row.clone().into()))];
     let mut fields = vec![Field::new("name", DataType::Utf8, false), Field::new("prediction", DataType::UInt32, true)];
-    if form.has_labels {
+    if form.columns.labels {
         fields.push(Field::new("label", DataType::UInt32, true));
+    }
+    if form.columns.steps {
+        fields.push(Field::new("steps", DataType::UInt32, true));
     }
     let scores = Field::new_fixed_size_list("scores", score(), width, true);
     fields.push(scores.with_metadata(metadata));
@@ -52,24 +56,27 @@ pub fn batch_rows(width: i32) -> usize {
 }
 
 /// Rows on their way into a batch.
-pub struct Columns {
+pub struct Builder {
     schema: SchemaRef,
     names: StringBuilder,
     predictions: UInt32Builder,
     labels: Option<UInt32Builder>,
+    steps: Option<UInt32Builder>,
     scores: FixedSizeListBuilder<Float32Builder>,
     errors: StringBuilder,
     width: i32,
     rows: usize,
 }
 
-impl Columns {
+impl Builder {
     /// No rows, of a schema whose rows have so many scores.
-    pub fn new(schema: SchemaRef, width: i32) -> Columns {
-        Columns {
+    pub fn new(schema: SchemaRef, width: i32) -> Builder {
+        let some = |name| schema.field_with_name(name).is_ok().then(UInt32Builder::new);
+        Builder {
             names: StringBuilder::new(),
             predictions: UInt32Builder::new(),
-            labels: schema.field_with_name("label").is_ok().then(UInt32Builder::new),
+            labels: some("label"),
+            steps: some("steps"),
             scores: FixedSizeListBuilder::new(Float32Builder::new(), width).with_field(score()),
             errors: StringBuilder::new(),
             schema,
@@ -86,9 +93,13 @@ impl Columns {
     /// Adds a row.
     pub fn push(&mut self, row: &Row<'_>) {
         self.names.append_value(row.name);
-        self.predictions.append_option(row.prediction.and_then(|p| u32::try_from(p).ok()));
+        let number = |number: Option<usize>| number.and_then(|n| u32::try_from(n).ok());
+        self.predictions.append_option(number(row.prediction));
         if let Some(labels) = &mut self.labels {
             labels.append_option(row.label);
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.append_option(number(row.steps));
         }
         match row.error {
             None => self.scores.values().append_slice(row.scores),
@@ -111,7 +122,9 @@ impl Columns {
             return Ok(None);
         }
         let mut columns: Vec<ArrayRef> = vec![Arc::new(self.names.finish()), Arc::new(self.predictions.finish())];
-        columns.extend(self.labels.as_mut().map(|labels| Arc::new(labels.finish()) as ArrayRef));
+        for numbers in [&mut self.labels, &mut self.steps] {
+            columns.extend(numbers.as_mut().map(|numbers| Arc::new(numbers.finish()) as ArrayRef));
+        }
         columns.push(Arc::new(self.scores.finish()));
         columns.push(Arc::new(self.errors.finish()));
         RecordBatch::try_new(self.schema.clone(), columns).map(Some)
@@ -133,6 +146,7 @@ impl Columns {
         self.push(&Row {
             name: text("name")??,
             label: if self.labels.is_some() { number("label")? } else { None },
+            steps: if self.steps.is_some() { number("steps")?.map(|n| n as usize) } else { None },
             scores: values.get(from..from + self.width as usize)?,
             prediction: number("prediction")?.map(|p| p as usize),
             error: text("error")?,

@@ -16,7 +16,7 @@ use saltatory::io::output::AtomicFile;
 use saltatory::{Error, Result};
 
 use super::Format;
-use super::columns::{self, Columns};
+use super::columns::{self, Builder};
 
 /// The batches of a file, read one after the other.
 pub struct Batches {
@@ -65,7 +65,7 @@ impl Batches {
 /// A file that is written of batches.
 pub struct Joined {
     writer: Writer,
-    columns: Columns,
+    columns: Builder,
     target: PathBuf,
 }
 
@@ -82,7 +82,7 @@ impl Joined {
             return Err(Error::file(first.path, format!("expected the columns of predictions, got {}", first.schema)));
         };
         let writer = Writer::new(file, format, &first.schema).map_err(|e| fault(&target, e))?;
-        let mut joined = Joined { writer, columns: Columns::new(first.schema.clone(), width), target };
+        let mut joined = Joined { writer, columns: Builder::new(first.schema.clone(), width), target };
         joined.add(first)?;
         Ok(joined)
     }

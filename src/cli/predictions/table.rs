@@ -12,7 +12,7 @@ use arrow_schema::ArrowError;
 use saltatory::io::output::AtomicFile;
 use saltatory::{Error, Result};
 
-use super::columns::{Columns, schema, width};
+use super::columns::{Builder, schema, width};
 use super::joined::{Batches, Joined, fault};
 use super::{Format, Predictions};
 use crate::cli::batch::outputs::Form;
@@ -22,7 +22,7 @@ use crate::cli::sinks::Row;
 pub struct Table {
     format: Format,
     target: PathBuf,
-    columns: Columns,
+    columns: Builder,
     /// What is not in the file yet.
     stream: StreamWriter<Vec<u8>>,
     file: AtomicFile,
@@ -42,7 +42,7 @@ impl Table {
             stream.get_mut().clear();
         }
         let file = AtomicFile::reopen(path, length.unwrap_or(0))?;
-        Ok(Table { format, target: path.to_owned(), columns: Columns::new(schema.into(), scores), stream, file })
+        Ok(Table { format, target: path.to_owned(), columns: Builder::new(schema.into(), scores), stream, file })
     }
 
     /// Hands the rows so far to the file.
@@ -90,20 +90,24 @@ impl Predictions for Table {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::cli::sinks::Columns;
 
     const ROWS: usize = 9000;
+    const COLUMNS: Columns = Columns { labels: true, steps: true };
 
     fn row(table: &mut Table, i: usize) {
         let scores = [i as f32, f32::from_bits(0x7fc0_0000 | i as u32)];
         let error = (i % 7 == 3).then_some("it is broken");
         let (label, prediction) = ((i % 5 != 1).then_some(i as u32), error.is_none().then_some(i % 2));
-        table.write(&Row { name: &i.to_string(), label, scores: &scores, prediction, error }).unwrap();
+        table
+            .write(&Row { name: &i.to_string(), label, steps: Some(i % 4), scores: &scores, prediction, error })
+            .unwrap();
     }
 
     #[test]
     fn the_same_bytes_wherever_it_was_saved_cut_and_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
-        let form = Form { row: vec![2], names: vec!["a".into()], has_labels: true };
+        let form = Form { row: vec![2], names: vec!["a".into()], columns: COLUMNS, steps: 4 };
         for format in [Format::Arrow, Format::Parquet] {
             let path = |name: &str| folder.path().join(name);
             let open = |name: &str, length| Table::open(&path(name), format, &form, length).unwrap();
@@ -130,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_row_of_too_many_scores_is_refused() {
-        let form = Form { row: vec![1 << 20, 1 << 20], names: Vec::new(), has_labels: false };
+        let form = Form { row: vec![1 << 20, 1 << 20], names: Vec::new(), columns: COLUMNS, steps: 4 };
         let refused = Table::open(Path::new("a.arrow"), Format::Arrow, &form, None).err().unwrap().to_string();
         assert!(refused.contains("a.arrow") && refused.contains("2147483647"), "{refused}");
     }

@@ -12,6 +12,8 @@ pub(crate) struct Samples {
     array: Array,
     axes: Axes,
     process: Preprocess,
+    /// Steps of each sample, where they are not those of the array.
+    lengths: Option<Vec<u32>>,
 }
 
 impl Samples {
@@ -22,7 +24,27 @@ impl Samples {
         if axes.time_first && axes.samples > 1 {
             array.read_anywhere();
         }
-        Ok(Self { array, axes, process })
+        Ok(Self { array, axes, process, lengths: None })
+    }
+
+    /// Says how many steps each sample has; what comes behind them in the array is not looked at.
+    ///
+    /// # Errors
+    /// Samples without time, as many lengths as there are not samples, a length of none or of more than there are.
+    pub fn with_lengths(self, lengths: Vec<u32>) -> Result<Self> {
+        let Axes { samples, steps, .. } = self.axes;
+        let Some(steps) = steps else { return Err(self.array.error("has lengths, but no axis of time")) };
+        if lengths.len() != samples {
+            let got = lengths.len();
+            return Err(self.array.error(format!("expected {samples} lengths, one per sample, got {got}")));
+        }
+        match lengths.iter().position(|&length| length == 0 || length as usize > steps) {
+            Some(at) => {
+                let got = lengths[at];
+                Err(self.array.error(format!("sample {at}: expected a length from 1 to {steps} steps, got {got}")))
+            }
+            None => Ok(Self { lengths: Some(lengths), ..self }),
+        }
     }
 
     /// The number of samples.
@@ -35,9 +57,14 @@ impl Samples {
         &self.array.path
     }
 
-    /// Steps per sample; `None`: samples without time.
+    /// Steps per sample, the most; `None`: samples without time.
     pub fn steps(&self) -> Option<usize> {
         self.axes.steps
+    }
+
+    /// Whether samples may have fewer steps than the most.
+    pub fn is_ragged(&self) -> bool {
+        self.lengths.is_some()
     }
 
     /// The name of a sample: `file.npy[12]`.
@@ -57,7 +84,8 @@ impl Samples {
 
     fn values(&mut self, sample: usize) -> Result<Vec<f32>> {
         let step = self.process.step();
-        let steps = self.axes.steps.unwrap_or(1);
+        let whole = self.axes.steps.unwrap_or(1) * step;
+        let steps = self.lengths.as_ref().map_or(self.axes.steps.unwrap_or(1), |lengths| lengths[sample] as usize);
         let count = steps * step;
         // Where the length is only claimed, memory grows with what is really there.
         let mut values = Vec::with_capacity(if self.array.is_checked() { count } else { count.min(FIRST_CAPACITY) });
@@ -75,7 +103,7 @@ impl Samples {
                 self.array.read((t * self.axes.samples + sample) * step, step, &mut each)?;
             }
         } else {
-            self.array.read(sample * count, count, &mut each)?;
+            self.array.read(sample * whole, count, &mut each)?;
         }
         match fault {
             Some(fault) => Err(self.array.error(format!("sample {sample}: {fault}"))),

@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 1 << 34;
 const MAX_HEADER: u64 = 100_000_000;
 
 /// The tensors and metadata of a file.
-pub(super) struct Archive<'a> {
+pub(crate) struct Archive<'a> {
     /// The file, for messages.
     pub path: &'a Path,
     tensors: SafeTensors<'a>,
@@ -26,10 +26,10 @@ pub(super) struct Archive<'a> {
 }
 
 /// One tensor as it stands in the file.
-pub(super) struct Entry<'a>(TensorView<'a>);
+pub(crate) struct Entry<'a>(TensorView<'a>);
 
 /// The bytes of a file, once the length it claims for its header fits in it.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let io = |e| Error::io(path, e);
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
@@ -50,7 +50,7 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Writes a file beside `path` and renames it, so that no half-written one is ever there.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name() else {
         return Err(Error::file(path, "expected the name of a file"));

@@ -73,6 +73,7 @@ impl<'a> Lowering<'a> {
             score_shape: Vec::new(),
             populations: Vec::new(),
             weighted: Vec::new(),
+            states: Vec::new(),
             slots: Vec::new(),
         };
         let mut lowering = Lowering {
@@ -165,7 +166,7 @@ impl<'a> Lowering<'a> {
         for &i in &order {
             self.planes[i] = if widest[i].unwrap_or(0) == 0 { 0 } else { known[i].unwrap_or(0) };
             let inputs = &self.graph.nodes[i].inputs;
-            let fresh = self.request.streaming || !self.request.constant_input;
+            let fresh = !self.request.constant_input;
             self.series[i] = match &self.graph.nodes[i].layer {
                 Layer::Input => fresh,
                 Layer::Neuron(_) | Layer::Delay(_) => true,
@@ -284,7 +285,7 @@ impl<'a> Lowering<'a> {
     /// The elements of a value laid out as `to` says, in people's order; a constant may become a series.
     fn moved(&mut self, node: usize, value: Value, to: Value, name: String, note: String) -> Value {
         let (from, edge) = (value.edge, to.edge);
-        let sources = (0..edge.cells * edge.channels).map(|i| {
+        let sources = (0..edge.elements() as u32).map(|i| {
             // People's index runs over channels first; both layouts hold the same people's order.
             let (cell, channel) = (i / edge.channels, i % edge.channels);
             let people = channel * edge.cells + cell;

@@ -9,7 +9,7 @@ use crate::layer::{Layer, PoolKind};
 use crate::neuron::Neuron;
 use crate::neuron::affine::{Coefficients, Core, flag};
 use crate::neuron::param::Grain;
-use crate::plan::{Holds, PopulationInfo, Slot};
+use crate::plan::{Holds, PopulationInfo, Slot, StateInfo, StateKind};
 
 impl Lowering<'_> {
     pub(super) fn neuron(&mut self, node: usize, neuron: &Neuron) -> Result<()> {
@@ -114,13 +114,24 @@ impl Lowering<'_> {
             count: edge.channels,
             output: edge,
         };
-        let state = if keeps_state {
-            Slot::Buffer(self.buffer(format!("{name}.state"), Holds::State(cells * channels), true))
-        } else {
-            Slot::Empty
-        };
+        let mut state = Slot::Empty;
+        if keeps_state {
+            let buffer = self.buffer(format!("{name}.state"), Holds::State(cells * channels), true);
+            if let Slot::Constant(coefficients) = coefficients {
+                let has_current = core.flags & flag::CURRENT != 0;
+                self.state(node, edge, buffer, StateKind::Neurons { has_current, coefficients, grain });
+            }
+            state = Slot::Buffer(buffer);
+        }
         let traces = records.then(|| self.buffer(format!("{name}.traces"), Holds::Traces(cells * channels), true));
         (population, coefficients, state, traces)
+    }
+
+    /// A layer's state is known to the plan from now on.
+    pub(super) fn state(&mut self, node: usize, layout: Edge, buffer: usize, kind: StateKind) {
+        let simple = &self.graph.nodes[node];
+        let (layer, shape) = (simple.name.clone(), simple.shape.clone());
+        self.plan.states.push(StateInfo { layer, shape, layout, buffer, kind });
     }
 
     /// The buffer of a population's counters; the population is known to the plan from now on.

@@ -1,6 +1,6 @@
 //! The network's output: reduced over time, from spike counts where the last layer commutes with it.
 
-use super::weighted::Piece;
+use super::weighted::{Piece, Table};
 use super::{Lowering, Value, words};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Edge, Kernel, readout};
@@ -16,7 +16,6 @@ impl Lowering<'_> {
         self.graph.output == node
             && self.graph.uses(node) == 1
             && self.cycle.is_none()
-            && !self.request.streaming
             && self.planes[input] == 1
             && self.series[input]
             && matches!(self.request.readout, Readout::Mean | Readout::Sum)
@@ -26,45 +25,54 @@ impl Lowering<'_> {
     pub(super) fn readout(&mut self) -> Result<()> {
         let graph = self.graph;
         let output = graph.output;
-        let (value, mode, factor, when) = if self.fused[output] && graph.nodes[output].layer.is_weighted() {
-            (self.counted(output)?, readout::LAST, 1.0, When::Last)
+        let mode = self.mode(output)?;
+        let summed = self.fused[output] && graph.nodes[output].layer.is_weighted();
+        let (value, bias, counted) = if summed {
+            let (sums, bias, counted) = self.counted(output)?;
+            (sums, bias, Some(counted))
         } else {
-            let (mode, factor) = self.mode(output)?;
-            (self.value(output)?, mode, factor, When::Always)
+            (self.value(output)?, Slot::Empty, None)
         };
         let elements = (value.edge.cells * value.edge.channels) as usize;
         let scores = self.buffer("scores", Holds::Scores(elements, mode == readout::TRACE), true);
-        let total_steps = if self.request.streaming { 1 } else { self.request.steps as u32 };
-        let kernel = Kernel::Readout(readout::Params { input: value.edge, mode, factor, total_steps });
+        let keeps_sums = mode == readout::MEAN && !summed && self.request.window_steps() < self.request.steps;
+        let sums = keeps_sums.then(|| self.buffer("sums", Holds::Scores(elements, false), true));
+        let kernel = Kernel::Readout(readout::Params {
+            input: value.edge,
+            mode,
+            summed: u32::from(summed),
+            bias: u32::from(bias != Slot::Empty),
+            keeps_sums: u32::from(keeps_sums),
+        });
         self.plan.scores = scores;
         self.plan.score_shape = graph.nodes[output].shape.clone();
-        let note = if self.request.streaming { "each step" } else { self.request.readout.name() };
-        self.emit_when(when, output, kernel, vec![Slot::Buffer(value.buffer), Slot::Buffer(scores)], note);
+        let when = if summed { When::Scores } else { When::Always };
+        let bind = vec![Slot::Buffer(value.buffer), bias, sums.map_or(Slot::Empty, Slot::Buffer), Slot::Buffer(scores)];
+        self.emit_when(when, output, kernel, bind, self.request.readout.name());
+        if let Some(Counted { counts, table, zero }) = counted {
+            self.meter(output, &counts, &table, zero, true);
+        }
         Ok(())
     }
 
-    fn mode(&self, output: usize) -> Result<(u32, f32)> {
-        if self.request.streaming {
-            return Ok((readout::LAST, 1.0));
-        }
+    fn mode(&self, output: usize) -> Result<u32> {
         Ok(match self.request.readout {
-            Readout::Mean => (readout::SUM, (1.0 / self.request.steps as f64) as f32),
-            Readout::Sum => (readout::SUM, 1.0),
+            Readout::Mean => readout::MEAN,
             Readout::Count if self.planes[output] == 0 => {
                 return Err(Error::layer(
                     &self.graph.nodes[output].name,
                     "the read-out `count` needs an output that spikes: use `mean`, `sum`, `last`, `max` or `trace`",
                 ));
             }
-            Readout::Count => (readout::SUM, 1.0),
-            Readout::Last => (readout::LAST, 1.0),
-            Readout::Max => (readout::MAX, 1.0),
-            Readout::Trace => (readout::TRACE, 1.0),
+            Readout::Sum | Readout::Count => readout::SUM,
+            Readout::Last => readout::LAST,
+            Readout::Max => readout::MAX,
+            Readout::Trace => readout::TRACE,
         })
     }
 
-    /// Spikes are counted, the weights applied once, then the mean or sum and the bias.
-    fn counted(&mut self, node: usize) -> Result<Value> {
+    /// Spikes are counted, and the weights applied once, without the bias.
+    fn counted(&mut self, node: usize) -> Result<(Value, Slot, Counted)> {
         let graph = self.graph;
         let Layer::Linear(linear) = &graph.nodes[node].layer else {
             return Err(Error::layer(&graph.nodes[node].name, "is no linear layer"));
@@ -77,27 +85,25 @@ impl Lowering<'_> {
         let kernel = Kernel::Count(kernel::count::Params { input: spikes.edge, output: edge });
         self.emit(node, kernel, vec![Slot::Buffer(spikes.buffer), Slot::Buffer(buffer)], "spikes over all steps");
         let (pieces, table, zero) = self.linear_weights(node, linear, &counts, &[])?;
-        self.meter(node, &counts, &table, zero, true);
         let channels = linear.out_features as u32;
         let real = Edge { cells: 1, channels, planes: 0, series: 0 };
         let sums = self.buffer(format!("{name}.sums"), Holds::Edge(real), false);
         for Piece { first, count, weights } in pieces {
             let kernel = Kernel::Linear(kernel::linear::Params { input: edge, output: real, bias: 0, first, count });
             let bind = vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums)];
-            self.emit_when(When::Last, node, kernel, bind, "once: from spike counts");
+            self.emit_when(When::Scores, node, kernel, bind, "once: from spike counts");
         }
-        let mean = self.request.readout == Readout::Mean;
-        let factor = if mean { (1.0 / steps as f64) as f32 } else { 1.0 };
-        let times = if mean { 1.0 } else { steps as f32 };
-        let bias = |o: usize| linear.bias.as_ref().map_or(0.0, |b| b.data()[o]) * times;
-        let pairs = (0..linear.out_features).flat_map(|o| [factor, bias(o)]);
-        let factors = self.constant(format!("{name}.f"), words(pairs));
-        let result = self.buffer(name.clone(), Holds::Edge(real), false);
-        let kernel = Kernel::Affine(kernel::affine::Params { input: real, output: real, grain: 1 });
-        let bind = vec![Slot::Buffer(sums), factors, Slot::Buffer(result)];
-        self.emit_when(When::Last, node, kernel, bind, "over time, and the bias");
-        Ok(Value { buffer: result, edge: real, size: [1, 1] })
+        let bias = linear.bias.as_ref().map(|bias| self.constant(format!("{name}.b"), words(bias.data().to_vec())));
+        let value = Value { buffer: sums, edge: real, size: [1, 1] };
+        Ok((value, bias.unwrap_or(Slot::Empty), Counted { counts, table, zero }))
     }
+}
+
+/// What the operations of a layer that is applied to counts are counted on.
+struct Counted {
+    counts: Value,
+    table: Table,
+    zero: (u64, u64),
 }
 
 /// Bit planes that hold a count of up to `steps`.

@@ -6,7 +6,7 @@ use super::weighted::Piece;
 use crate::error::{Error, Result};
 use crate::kernel::{Edge, Kernel, recurrent_spike};
 use crate::layer::Layer;
-use crate::plan::{Holds, Slot};
+use crate::plan::{Holds, Slot, StateKind};
 
 /// The layers of such a cycle.
 pub(super) struct Recurrent {
@@ -67,6 +67,9 @@ impl Lowering<'_> {
         let name = format!("{}.last", graph.nodes[found.neuron].name);
         let last = Edge { series: 0, ..edge };
         let last = self.buffer(name, Holds::Edge(last), self.request.keeps_state());
+        if self.request.keeps_state() {
+            self.state(found.neuron, edge, last, StateKind::Last);
+        }
         let bias = linear.bias.as_ref().map_or(&[][..], |b| b.data());
         let (pieces, table, zero) = self.linear_weights(found.linear, linear, &output, bias)?;
         let [Piece { weights, .. }] = pieces[..] else {

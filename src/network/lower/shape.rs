@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Kernel};
 use crate::layer::{BatchNorm, Pool, PoolKind};
 use crate::network::simplify::norm_factors;
-use crate::plan::{Holds, Slot};
+use crate::plan::{Holds, Slot, StateKind};
 use crate::tensor::Tensor;
 
 impl Lowering<'_> {
@@ -136,7 +136,9 @@ impl Lowering<'_> {
         };
         let keeps = in_cycle || self.request.keeps_state();
         let ring = if keeps {
-            Slot::Buffer(self.buffer(format!("{}.ring", simple.name), Holds::Ring(output.edge, slots), true))
+            let buffer = self.buffer(format!("{}.ring", simple.name), Holds::Ring(output.edge, slots), true);
+            self.state(node, output.edge, buffer, StateKind::Past(slots as usize));
+            Slot::Buffer(buffer)
         } else {
             Slot::Empty
         };

@@ -198,7 +198,7 @@ impl Lowering<'_> {
             meter: None,
             dense: table.dense(),
             inputs: u64::from(input.cells) * u64::from(input.channels),
-            repeats: if input.series == 1 || hoisted { 1 } else { self.request.steps as u64 },
+            constant: input.series == 0 && !hoisted,
             spikes,
             zero_weights,
         };
@@ -210,7 +210,7 @@ impl Lowering<'_> {
         let table = self.constant(format!("{name}.t"), table.words());
         let kernel = Kernel::Meter(kernel::meter::Params { input, spike_counts: u32::from(hoisted) });
         let when = match (input.series, hoisted) {
-            (0, true) => When::Last,
+            (0, true) => When::End,
             (0, false) => When::First,
             _ => When::Always,
         };

@@ -1,16 +1,20 @@
 //! Samples in, commands out, results back: batches and streams on a GPU.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::context::Gpu;
-use super::prepared::Prepared;
-use super::readback::{self, Part};
+use super::prepared::{Prepared, Room};
+use super::readback::{self, Left, Wanted};
 use super::schedule::Schedule;
 use crate::error::Result;
 use crate::kernel::Window;
-use crate::plan::{Holds, Plan};
+use crate::plan::{Holds, Part, Plan};
 use crate::run::collect::SampleResult;
+use crate::run::confident::Confident;
+use crate::run::machine::How;
 use crate::run::pack::pack_batch;
+use crate::run::state::StateWords;
 
 /// The machine that runs a plan on a GPU.
 #[derive(Debug)]
@@ -29,11 +33,18 @@ pub(in crate::run) struct Pending {
     chunks: Vec<Chunk>,
 }
 
-/// A part of a batch that was computed together.
+/// A part of a batch that is computed together. Its rows are samples, those with the most steps first, so that the ones
+/// that still run are always the first.
 #[derive(Debug)]
 struct Chunk {
-    samples: usize,
-    parts: Vec<Part>,
+    /// The sample of each row.
+    order: Vec<usize>,
+    /// Steps of each row.
+    steps: Vec<usize>,
+    /// What windows have left, to be read.
+    left: Vec<Left>,
+    /// What has been read already, by sample.
+    results: Vec<SampleResult>,
 }
 
 impl GpuMachine {
@@ -45,19 +56,26 @@ impl GpuMachine {
         &self.plan
     }
 
-    /// Begins a batch: everything is submitted, nothing waited for.
+    /// Begins a batch: everything is submitted, nothing waited for, unless samples stop when they are certain.
     ///
     /// # Errors
     /// As [`Prepared::new`], and a device that is lost.
-    pub async fn submit(&mut self, samples: &[&[f32]]) -> Result<Pending> {
-        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, samples.len()).await?;
+    pub async fn submit(&mut self, samples: &[&[f32]], how: &How) -> Result<Pending> {
+        let room = if how.confident.is_some() { Room::Runs } else { Room::Window };
+        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, samples.len(), room).await?;
         let mut chunks = Vec::new();
         for samples in samples.chunks(prepared.capacity()) {
-            let mut parts = Vec::new();
-            for window in self.plan.windows(samples.len()) {
-                parts.extend(submit_window(prepared, window, samples).await?);
+            let mut chunk = Chunk::new(&self.plan, samples);
+            let rows = chunk.rows(samples);
+            let clock = match &how.initial {
+                Some(initial) => restore(prepared, initial, rows.len()).await?,
+                None => 0,
+            };
+            match how.confident {
+                Some(confident) => chunk.run_until(prepared, confident, &rows, clock).await?,
+                None => chunk.submit(prepared, &rows, clock).await?,
             }
-            chunks.push(Chunk { samples: samples.len(), parts });
+            chunks.push(chunk);
         }
         Ok(Pending { plan: self.plan.clone(), chunks })
     }
@@ -70,26 +88,44 @@ impl GpuMachine {
         let Pending { plan, chunks } = pending;
         let mut results = Vec::new();
         for chunk in chunks {
-            let first = results.len();
-            results.extend((0..chunk.samples).map(|_| SampleResult::default()));
-            readback::collect(&self.gpu, &plan, chunk.parts, plan.request.steps, &mut results[first..]).await?;
+            results.extend(chunk.finish(&self.gpu, &plan).await?);
         }
         Ok(results)
     }
 
-    /// The next step of a stream: all state stays on the device.
+    /// The next steps of a stream: all state stays on the device.
     ///
     /// # Errors
     /// As [`GpuMachine::submit`] and [`GpuMachine::finish`].
-    pub async fn step(&mut self, frame: &[f32]) -> Result<SampleResult> {
-        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1).await?;
-        let window = Window { batch: 1, start: 0, steps: 1, clock: self.clock };
-        let part = submit_window(prepared, window, &[frame]).await?;
-        self.clock += 1;
-        let mut results = [SampleResult::default()];
-        readback::collect(&self.gpu, &self.plan, part, 1, &mut results).await?;
-        let [result] = results;
-        Ok(result)
+    pub async fn advance(&mut self, sample: &[f32]) -> Result<SampleResult> {
+        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1, Room::Window).await?;
+        let mut chunk = Chunk::new(&self.plan, &[sample]);
+        chunk.submit(prepared, &[sample], self.clock).await?;
+        self.clock += self.plan.steps_of(sample) as u64;
+        Ok(chunk.finish(&self.gpu, &self.plan).await?.pop().unwrap_or_default())
+    }
+
+    /// The state of the stream; `None` where it has not begun.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn state(&self) -> Result<Option<StateWords>> {
+        let Some(prepared) = self.prepared.as_ref().filter(|_| self.clock > 0) else { return Ok(None) };
+        let mut words = Vec::new();
+        for state in &self.plan.states {
+            words.push((state.buffer, readback::whole(prepared, state.buffer).await?));
+        }
+        Ok(Some(StateWords { words, clock: self.clock }))
+    }
+
+    /// The stream goes on from a state.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`], and a device that is lost.
+    pub async fn set_state(&mut self, state: &StateWords) -> Result<()> {
+        let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1, Room::Window).await?;
+        self.clock = restore(prepared, state, 1).await?;
+        Ok(())
     }
 
     /// Forgets the state of the stream.
@@ -114,35 +150,157 @@ impl GpuMachine {
     }
 }
 
+impl Chunk {
+    fn new(plan: &Plan, samples: &[&[f32]]) -> Chunk {
+        let mut order: Vec<usize> = (0..samples.len()).collect();
+        order.sort_by_key(|&sample| std::cmp::Reverse(samples[sample].len()));
+        let steps = order.iter().map(|&sample| plan.steps_of(samples[sample])).collect();
+        let results = (0..samples.len()).map(|_| SampleResult::default()).collect();
+        Chunk { order, steps, left: Vec::new(), results }
+    }
+
+    /// The samples by row.
+    fn rows<'a>(&self, samples: &[&'a [f32]]) -> Vec<&'a [f32]> {
+        self.order.iter().map(|&sample| samples[sample]).collect()
+    }
+
+    /// How many rows have more than so many steps.
+    fn longer_than(&self, steps: usize) -> usize {
+        self.steps.partition_point(|&of_row| of_row > steps)
+    }
+
+    /// The windows of the rows, in order: each ends where a row does, at the latest.
+    fn windows<'a>(&'a self, plan: &'a Plan, clock: u64) -> impl Iterator<Item = Window> + 'a {
+        let first = Window { batch: self.steps.len(), start: 0, steps: 0, at: 0, clock };
+        let mut last = first;
+        std::iter::from_fn(move || {
+            let at = last.end();
+            let running = self.longer_than(at);
+            let next = *self.steps[..running].last()?;
+            let steps = plan.window_steps().min(next - at);
+            last = Window { steps, at, clock: clock + at as u64, ..first };
+            Some(last)
+        })
+    }
+
+    /// Submits every window.
+    async fn submit(&mut self, prepared: &Prepared, rows: &[&[f32]], clock: u64) -> Result<()> {
+        let windows: Vec<Window> = self.windows(&prepared.plan, clock).collect();
+        for window in windows {
+            let (running, on) = (self.longer_than(window.at), self.longer_than(window.end()));
+            let (all, ended) = ([0..running], [on..running]);
+            let parts = [(Part::Steps, &all[..]), (Part::Scores, &ended), (Part::End, &ended)];
+            let parts = if on < running { &parts[..] } else { &parts[..1] };
+            let wanted = Wanted { ran: (0..running).collect(), ended: (on..running).collect(), scores: false };
+            let left = submit(prepared, window, Some(rows), parts, wanted).await?;
+            self.left.extend(left);
+        }
+        Ok(())
+    }
+
+    /// Runs window by window, and looks after each which rows are certain: those end there.
+    async fn run_until(
+        &mut self,
+        prepared: &Prepared,
+        confident: Confident,
+        rows: &[&[f32]],
+        clock: u64,
+    ) -> Result<()> {
+        let (gpu, plan) = (&prepared.gpu, &prepared.plan);
+        let windows: Vec<Window> = self.windows(plan, clock).collect();
+        let mut running: Vec<usize> = (0..rows.len()).collect();
+        for window in windows {
+            let all = runs(&running);
+            let parts = [(Part::Steps, &all[..]), (Part::Scores, &all)];
+            let wanted = Wanted { ran: running.clone(), ended: Vec::new(), scores: true };
+            let Some(left) = submit(prepared, window, Some(rows), &parts, wanted).await? else { continue };
+            let left = left.read(gpu).await?;
+            left.give(plan, &self.order, &mut self.results)?;
+            let ended = |&row: &usize| window.end() == self.steps[row] || confident.is_certain(&left.scores(plan, row));
+            let (ended, on): (Vec<usize>, Vec<usize>) = running.iter().copied().partition(ended);
+            if !ended.is_empty() {
+                let these = runs(&ended);
+                let wanted = Wanted { ran: Vec::new(), ended, scores: false };
+                if let Some(left) = submit(prepared, window, None, &[(Part::End, &these)], wanted).await? {
+                    left.read(gpu).await?.give(plan, &self.order, &mut self.results)?;
+                }
+            }
+            running = on;
+            if running.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The results of every sample, in order; waits for them.
+    async fn finish(self, gpu: &Gpu, plan: &Plan) -> Result<Vec<SampleResult>> {
+        let Chunk { order, left, mut results, .. } = self;
+        for left in left {
+            left.read(gpu).await?.give(plan, &order, &mut results)?;
+        }
+        Ok(results)
+    }
+}
+
+/// Numbers that follow each other, together.
+fn runs(rows: &[usize]) -> Vec<Range<usize>> {
+    let runs = rows.chunk_by(|a, b| a + 1 == *b);
+    runs.map(|run| run[0]..run[0] + run.len()).collect()
+}
+
 /// What is prepared, or prepared anew where the batch has grown and more may fit.
 async fn prepare<'a>(
     prepared: &'a mut Option<Prepared>,
     gpu: &Gpu,
     plan: &Arc<Plan>,
     samples: usize,
+    room: Room,
 ) -> Result<&'a Prepared> {
     let enough = prepared.as_ref().is_some_and(|p| p.capacity() >= samples || p.is_full());
     if !enough {
         *prepared = None;
-        *prepared = Some(Prepared::new(gpu, plan.clone(), samples).await?);
+        *prepared = Some(Prepared::with_room(gpu, plan.clone(), samples, room).await?);
     }
     prepared.as_ref().ok_or_else(|| gpu.error("nothing is prepared"))
 }
 
-/// Submits a window of samples; returns what there is to read after it.
-async fn submit_window(prepared: &Prepared, window: Window, samples: &[&[f32]]) -> Result<Option<Part>> {
+/// Every row gets a state; returns the clock that goes with it.
+async fn restore(prepared: &Prepared, state: &StateWords, rows: usize) -> Result<u64> {
+    let gpu = &prepared.gpu;
+    let write = || {
+        for (buffer, words) in &state.words {
+            let words = prepared.plan.buffers[*buffer].holds.for_all(words, rows);
+            gpu.queue().write_buffer(prepared.buffer(*buffer), 0, bytemuck::cast_slice(&words));
+        }
+    };
+    gpu.checked("a state", write).await?;
+    Ok(state.clock)
+}
+
+/// Submits parts of a window, with its input where they take one; returns what there is to read after them.
+async fn submit(
+    prepared: &Prepared,
+    window: Window,
+    rows: Option<&[&[f32]]>,
+    parts: &[(Part, &[Range<usize>])],
+    wanted: Wanted,
+) -> Result<Option<Left>> {
     let (gpu, plan) = (&prepared.gpu, &prepared.plan);
-    let schedule = Schedule::new(plan, window, gpu.budget());
-    let what = format!("steps {}..{} of `{}`", window.clock, window.clock + window.steps as u64, plan.name);
+    let mut schedule = Schedule::new(gpu.budget());
+    for (part, rows) in parts {
+        schedule.part(plan, window, *part, rows);
+    }
+    let what = format!("steps {}..{} of `{}`", window.at, window.end(), plan.name);
     gpu.checked(&what, || {
-        if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
-            let words = pack_batch(&edge, plan, window, samples);
+        if let (Holds::Edge(edge), Some(rows)) = (plan.buffers[plan.input].holds, rows) {
+            let words = pack_batch(&edge, window, rows);
             gpu.queue().write_buffer(prepared.buffer(plan.input), 0, bytemuck::cast_slice(&words));
         }
         prepared.tell(&schedule);
         let label = wgpu::CommandEncoderDescriptor { label: Some(&plan.name) };
         let mut encoder = gpu.device().create_command_encoder(&label);
-        if window.clock == 0 || plan.request.streaming {
+        if window.at == 0 && rows.is_some() {
             prepared.clear_counters(&mut encoder, window.batch);
         }
         let ends = (1..schedule.dispatches.len()).filter(|&i| schedule.dispatches[i].breaks);
@@ -154,9 +312,9 @@ async fn submit_window(prepared: &Prepared, window: Window, samples: &[&[f32]]) 
             begin = end;
         }
         prepared.record(&mut encoder, &schedule.dispatches[begin..]);
-        let part = readback::results(prepared, window, &mut encoder);
+        let left = readback::results(prepared, window, wanted, &mut encoder);
         let submission = gpu.queue().submit([encoder.finish()]);
-        part.map(|part| part.submitted(submission))
+        left.map(|left| left.submitted(submission))
     })
     .await
 }

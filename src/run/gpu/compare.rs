@@ -8,10 +8,8 @@ use super::readback;
 use super::schedule::Schedule;
 use crate::error::Result;
 use crate::kernel::{Access, Element, Window};
-use crate::plan::Holds;
-use crate::plan::{Plan, Slot, Step};
+use crate::plan::{Holds, Part, Plan, Slot, Step};
 use crate::run::cpu::Workspace;
-use crate::run::pack::pack_batch;
 
 /// A slot that a plan step left different on the two machines, given the same inputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +64,7 @@ pub fn compare(gpu: &Gpu, plan: &Arc<Plan>, sample: &[f32]) -> Result<Vec<Differ
 async fn compare_async(gpu: &Gpu, plan: &Arc<Plan>, sample: &[f32]) -> Result<Vec<Difference>> {
     let prepared = Prepared::new(gpu, plan.clone(), 1).await?;
     let mut both = Both { prepared, cpu: Workspace::new(plan), found: Vec::new() };
-    for window in plan.windows(1) {
+    for window in plan.windows(1, plan.steps_of(sample), 0) {
         both.window(window, sample).await?;
     }
     Ok(both.found)
@@ -81,18 +79,15 @@ struct Both {
 impl Both {
     async fn window(&mut self, window: Window, sample: &[f32]) -> Result<()> {
         let plan = self.prepared.plan().clone();
-        if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
-            let words = pack_batch(&edge, &plan, window, &[sample]);
-            self.cpu.buffer_mut(&plan, plan.input)[..words.len()].copy_from_slice(&words);
-        }
-        if window.clock == 0 {
-            self.cpu.clear_counters(&plan);
-        }
+        self.cpu.take_in(&plan, window, sample);
         for slot in 0..plan.buffers.len() {
             self.feed(&plan, slot);
         }
-        for (number, step, window) in plan.walk(window) {
-            self.step(&plan, step, number, window).await?;
+        let ends = window.end() == plan.request.steps;
+        for part in Part::ALL.into_iter().filter(|&part| part == Part::Steps || ends) {
+            for (number, step, window) in plan.walk(window, part) {
+                self.step(&plan, step, number, window).await?;
+            }
         }
         Ok(())
     }
@@ -105,7 +100,8 @@ impl Both {
 
     async fn step(&mut self, plan: &Plan, step: &Step, number: usize, window: Window) -> Result<()> {
         let gpu = &self.prepared.gpu;
-        let schedule = Schedule::of_step(step, number, window, gpu.budget());
+        let mut schedule = Schedule::new(gpu.budget());
+        schedule.step(step, number, window, 0..1);
         self.prepared.tell(&schedule);
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
         self.prepared.record(&mut encoder, &schedule.dispatches);

@@ -6,13 +6,13 @@ use super::budget::Budget;
 use super::context::Gpu;
 use super::input_buffer::InputBuffer;
 use super::mapped::mapped;
-use super::prepared::{Prepared, buffer};
+use super::prepared::{Prepared, Room, buffer};
 use super::schedule::{Dispatch, Schedule};
 use super::tick::{self, Tick};
 use crate::error::{Error, Result};
 use crate::kernel::{MOST_STEPS, Window, WindowWords};
 use crate::network::{Network, Readout, compile};
-use crate::plan::{Holds, Plan, Request, bytes_text};
+use crate::plan::{Holds, Part as Stage, Plan, Request, bytes_text};
 use crate::run::metrics::Metrics;
 use crate::tensor::Tensor;
 
@@ -113,7 +113,7 @@ impl Embedded {
         let frames = if options.feed == Feed::Series { request.steps } else { 1 };
         let input = InputBuffer::new(gpu, edge, options.batch, frames).await?;
         let (parts, told) = parts(&plan, options.batch, gpu.budget(), |window| input.groups(window));
-        let prepared = Prepared::with_entries(gpu, plan.clone(), options.batch, Some(told.len())).await?;
+        let prepared = Prepared::with_room(gpu, plan.clone(), options.batch, Room::Entries(told.len())).await?;
         if prepared.capacity() < options.batch {
             let one = bytes_text(plan.sample_bytes() as u128);
             let message =
@@ -226,14 +226,14 @@ impl Embedded {
         let from = self.prepared.buffer(plan.scores);
         let bytes = 4 * plan.buffers[plan.scores].holds.words(window.steps, window.batch) as u64;
         let of_step = 4 * plan.buffers[plan.scores].holds.words(1, window.batch) as u64;
-        let to = if is_trace(plan) { window.clock * of_step } else { 0 };
+        let to = if is_trace(plan) { window.at as u64 * of_step } else { 0 };
         encoder.copy_buffer_to_buffer(from, 0, &self.scores, to, Some(bytes));
     }
 }
 
 /// Whether scores have an axis of time.
 fn is_trace(plan: &Plan) -> bool {
-    plan.request.readout == Readout::Trace && !plan.request.streaming
+    plan.request.readout == Readout::Trace
 }
 
 /// What the plan is asked for.
@@ -242,7 +242,7 @@ fn request(network: &Network, options: &EmbedOptions) -> Result<Request> {
     // What is encoded cannot be run again with more planes: it has them from the start.
     let request = Request { readout, meter: false, count_planes: 16, ..Request::default() };
     if options.feed == Feed::Stream {
-        return Ok(Request { steps: 1, constant_input: false, streaming: true, ..request });
+        return Ok(Request { steps: 1, constant_input: false, streaming: true, readout: Readout::Last, ..request });
     }
     let steps = match (options.steps, network.steps) {
         (Some(asked), Some(fixed)) if asked != fixed => {
@@ -259,13 +259,17 @@ fn request(network: &Network, options: &EmbedOptions) -> Result<Request> {
 /// The windows of a plan, and what all their dispatches are told. `groups`: workgroups of a sample that take its input in.
 fn parts(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u64) -> (Vec<Part>, Vec<WindowWords>) {
     let mut told = Vec::new();
-    let parts = plan.windows(batch).map(|window| {
+    let parts = plan.windows(batch, plan.request.steps, 0).map(|window| {
         let groups = groups(window);
         let x = groups.min(u64::from(budget.axis));
         let grid = [x as u32, batch as u32, groups.div_ceil(x) as u32];
         let input = (told.len(), grid);
         told.push(window.words(0, 0, groups as u32));
-        let schedule = Schedule::new(plan, window, budget);
+        let mut schedule = Schedule::new(budget);
+        let ends = window.end() == plan.request.steps;
+        for part in Stage::ALL.into_iter().filter(|&part| part == Stage::Steps || ends) {
+            schedule.part(plan, window, part, std::slice::from_ref(&(0..batch)));
+        }
         let dispatches =
             schedule.dispatches.into_iter().map(|d| Dispatch { entry: d.entry + told.len(), ..d }).collect();
         told.extend(schedule.entries);

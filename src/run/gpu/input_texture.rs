@@ -84,7 +84,7 @@ impl TextureInput {
         let pipeline = gpu.pipeline_of("input_texture", text(&p), bindings).await?;
         let mut told = vec![0; stride as usize * rows];
         for (row, told) in told.chunks_exact_mut(stride as usize).enumerate() {
-            let window = Window { batch: rows, start: 0, steps: 1, clock: 0 };
+            let window = Window { batch: rows, start: 0, steps: 1, at: 0, clock: 0 };
             told[..size_of::<WindowWords>()].copy_from_slice(bytemuck::bytes_of(&window.words(row as u32, 0, 1)));
         }
         let made = gpu.checked("input textures", || {

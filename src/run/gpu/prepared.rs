@@ -26,6 +26,17 @@ pub struct Prepared {
     stride: u64,
 }
 
+/// What dispatches are told at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Room {
+    /// A window, for all samples or for neighbours.
+    Window,
+    /// A window for some of the samples, whichever: neighbours are told together.
+    Runs,
+    /// So many different things.
+    Entries(usize),
+}
+
 #[derive(Debug)]
 struct PreparedStep {
     pipeline: Arc<Pipeline>,
@@ -39,16 +50,11 @@ impl Prepared {
     /// [`Error::OutOfMemory`] where one sample or the weights do not fit, [`Error::DriverLimit`] where the driver would
     /// give wrong results, [`Error::Gpu`] where it refuses.
     pub async fn new(gpu: &Gpu, plan: Arc<Plan>, samples: usize) -> Result<Prepared> {
-        Self::with_entries(gpu, plan, samples, None).await
+        Self::with_room(gpu, plan, samples, Room::Window).await
     }
 
-    /// [`Prepared::new`] with room to tell dispatches so many different things at once; `None`: those of a window.
-    pub(super) async fn with_entries(
-        gpu: &Gpu,
-        plan: Arc<Plan>,
-        samples: usize,
-        entries: Option<usize>,
-    ) -> Result<Prepared> {
+    /// [`Prepared::new`] with room for what dispatches are told at once.
+    pub(super) async fn with_room(gpu: &Gpu, plan: Arc<Plan>, samples: usize, room: Room) -> Result<Prepared> {
         let steps = plan.window_steps();
         if plan.steps().any(|step| step.kernel.population().is_some()) && steps > MOST_STEPS {
             return Err(gpu.error(format!("a window has {steps} steps, kernels with neurons take {MOST_STEPS}")));
@@ -65,7 +71,7 @@ impl Prepared {
         let mut capacity = fitting(gpu, &plan, samples)?;
         let constants = constants(gpu, &plan).await?;
         loop {
-            match Self::with(gpu, &plan, capacity, &constants, entries).await {
+            match Self::with(gpu, &plan, capacity, &constants, room).await {
                 Ok(prepared) => return Ok(Prepared { wanted: samples, ..prepared }),
                 Err(Error::OutOfMemory { .. }) if capacity > 1 => capacity = capacity.div_ceil(2),
                 Err(error) => return Err(error),
@@ -78,7 +84,7 @@ impl Prepared {
         plan: &Arc<Plan>,
         capacity: usize,
         constants: &[wgpu::Buffer],
-        entries: Option<usize>,
+        room: Room,
     ) -> Result<Prepared> {
         let bytes = plan.sample_bytes() as u128 * capacity as u128;
         let what = format!("{capacity} samples of `{}` need {}", plan.name, bytes_text(bytes));
@@ -88,7 +94,11 @@ impl Prepared {
         });
         let slots = slots.await?;
         let stride = u64::from(gpu.limits().min_uniform_buffer_offset_alignment).max(size_of::<WindowWords>() as u64);
-        let entries = entries.unwrap_or_else(|| most_dispatches(gpu, plan, capacity)).max(1);
+        let entries = match room {
+            Room::Window => most_dispatches(gpu, plan, capacity),
+            Room::Runs => most_dispatches(gpu, plan, capacity) * capacity.div_ceil(2),
+            Room::Entries(entries) => entries.max(1),
+        };
         let windows = gpu.checked("windows of time", || windows_buffer(gpu, stride * entries as u64)).await?;
         let mut steps = Vec::new();
         for step in plan.steps() {
@@ -220,15 +230,10 @@ fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
     Ok(samples.clamp(1, most.max(1) as usize))
 }
 
-/// The most dispatches of a window: first and last have steps that others have not, and the last may be shorter, which
-/// splits otherwise.
+/// The most dispatches of a window: shorter ones may split otherwise.
 fn most_dispatches(gpu: &Gpu, plan: &Plan, capacity: usize) -> usize {
-    let steps = plan.window_steps();
-    let clock = (plan.request.steps - 1) / steps * steps;
-    let last = Window { batch: capacity, start: 0, steps: plan.request.steps - clock, clock: clock as u64 };
-    let first = Window { steps, clock: 0, ..last };
-    let dispatches = |window| Schedule::new(plan, window, gpu.budget()).dispatches.len();
-    dispatches(first).max(dispatches(last))
+    let windows = (1..=plan.window_steps()).map(|steps| Window { batch: capacity, start: 0, steps, at: 0, clock: 0 });
+    windows.map(|window| Schedule::whole(plan, window, gpu.budget()).dispatches.len()).max().unwrap_or(1)
 }
 
 /// Weights, coefficients and tables on the device.

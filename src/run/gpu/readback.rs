@@ -9,34 +9,106 @@ use crate::network::Readout;
 use crate::plan::Plan;
 use crate::run::collect::SampleResult;
 
+/// What is to be read after a window, by row of the batch.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Rows that have run: their steps of a trace and of recordings.
+    pub ran: Vec<usize>,
+    /// Rows that have ended: their scores and counters.
+    pub ended: Vec<usize>,
+    /// Whether the scores so far are wanted as well.
+    pub scores: bool,
+}
+
 /// What a window leaves to be read.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Left {
     window: Window,
     staging: wgpu::Buffer,
     /// Buffers of the plan, and where their bytes are.
     places: Vec<(usize, std::ops::Range<usize>)>,
-    /// Whether counters and final scores are among them.
-    last: bool,
+    wanted: Wanted,
     submission: Option<wgpu::SubmissionIndex>,
 }
 
-impl Part {
-    pub fn submitted(self, submission: wgpu::SubmissionIndex) -> Part {
-        Part { submission: Some(submission), ..self }
+impl Left {
+    pub fn submitted(self, submission: wgpu::SubmissionIndex) -> Left {
+        Left { submission: Some(submission), ..self }
+    }
+
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn read(self, gpu: &Gpu) -> Result<Read> {
+        let words = mapped::words(gpu, &self.staging, self.submission.clone()).await?;
+        Ok(Read { words, left: self })
     }
 }
 
+/// What a window has left.
+#[derive(Debug)]
+pub(super) struct Read {
+    left: Left,
+    words: Vec<u32>,
+}
+
+impl Read {
+    /// Hands every sample its own; `order` has the sample of each row.
+    ///
+    /// # Errors
+    /// A neuron that fired more often in a step than its bit planes hold.
+    pub fn give(&self, plan: &Plan, order: &[usize], results: &mut [SampleResult]) -> Result<()> {
+        let (window, wanted) = (self.left.window, &self.left.wanted);
+        for &row in &wanted.ran {
+            let own = self.of_row(plan, row);
+            results[order[row]].window(plan, window.steps, |buffer| words_of(&own, buffer));
+        }
+        for &row in &wanted.ended {
+            let own = self.of_row(plan, row);
+            results[order[row]].finish(plan, window.end(), |buffer| words_of(&own, buffer))?;
+        }
+        Ok(())
+    }
+
+    /// The scores of a row.
+    pub fn scores(&self, plan: &Plan, row: usize) -> Vec<f32> {
+        bytemuck::cast_vec(words_of(&self.of_row(plan, row), plan.scores).to_vec())
+    }
+
+    fn of_row(&self, plan: &Plan, row: usize) -> Vec<(usize, Vec<u32>)> {
+        let Left { window, places, .. } = &self.left;
+        let places = places.iter().map(|(buffer, range)| {
+            let words = &self.words[range.start / 4..range.end / 4];
+            (*buffer, plan.buffers[*buffer].holds.of_sample(words, window.steps, window.batch, row))
+        });
+        places.collect()
+    }
+}
+
+fn words_of(own: &[(usize, Vec<u32>)], wanted: usize) -> &[u32] {
+    own.iter().find(|(buffer, _)| *buffer == wanted).map_or(&[], |(_, words)| words)
+}
+
 /// Records copies of what is to be read after a window; `None` where there is nothing.
-pub(super) fn results(prepared: &Prepared, window: Window, encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
+pub(super) fn results(
+    prepared: &Prepared,
+    window: Window,
+    wanted: Wanted,
+    encoder: &mut wgpu::CommandEncoder,
+) -> Option<Left> {
     let plan = &prepared.plan;
-    let last = plan.is_last(window);
-    let part = copy(prepared, window, &wanted(plan, last), encoder)?;
-    Some(Part { last, ..part })
+    let ends = !wanted.ended.is_empty();
+    let mut buffers = buffers(plan, !wanted.ran.is_empty(), ends);
+    if wanted.scores && !buffers.contains(&plan.scores) {
+        buffers.push(plan.scores);
+    }
+    let left = copy(prepared, window, &buffers, encoder)?;
+    Some(Left { wanted, ..left })
 }
 
 /// Records copies of buffers of the plan; `None` where there are none.
-fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgpu::CommandEncoder) -> Option<Part> {
+fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgpu::CommandEncoder) -> Option<Left> {
     let mut places = Vec::new();
     let mut end = 0;
     for &buffer in wanted {
@@ -52,7 +124,7 @@ fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgp
         let from = prepared.buffer(*buffer);
         encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
     }
-    Some(Part { window, staging, places, last: false, submission: None })
+    Some(Left { window, staging, places, wanted: Wanted::default(), submission: None })
 }
 
 fn staging(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
@@ -64,65 +136,37 @@ fn staging(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
     })
 }
 
-/// The buffers to be read after a window, or after the last one.
-fn wanted(plan: &Plan, last: bool) -> Vec<usize> {
-    let trace = plan.request.readout == Readout::Trace && !plan.request.streaming;
-    let mut wanted = Vec::new();
-    if last || trace {
-        wanted.push(plan.scores);
+/// The buffers to be read after a window in which samples ran, or with which some ended.
+fn buffers(plan: &Plan, ran: bool, ended: bool) -> Vec<usize> {
+    let trace = plan.request.readout == Readout::Trace;
+    let mut buffers = Vec::new();
+    if if trace { ran } else { ended } {
+        buffers.push(plan.scores);
     }
-    wanted.extend(plan.populations.iter().flat_map(|p| [p.spikes, p.traces]).flatten());
-    if last {
-        wanted.extend(plan.populations.iter().map(|p| p.tally));
-        wanted.extend(plan.weighted.iter().filter_map(|w| w.meter));
+    if ran {
+        buffers.extend(plan.populations.iter().flat_map(|p| [p.spikes, p.traces]).flatten());
     }
-    wanted
+    if ended {
+        buffers.extend(plan.populations.iter().map(|p| p.tally));
+        buffers.extend(plan.weighted.iter().filter_map(|w| w.meter));
+    }
+    buffers
 }
 
 /// Bytes that a window leaves to be read for one sample, at most.
 pub(super) fn sample_bytes(plan: &Plan) -> u64 {
-    let words = wanted(plan, true).into_iter().map(|b| plan.buffers[b].holds.words(plan.window_steps(), 1) as u64);
-    4 * words.sum::<u64>()
-}
-
-/// Waits for the parts of a batch, in order, and hands every sample its own.
-pub(super) async fn collect(
-    gpu: &Gpu,
-    plan: &Plan,
-    parts: impl IntoIterator<Item = Part>,
-    steps: usize,
-    results: &mut [SampleResult],
-) -> Result<()> {
-    for part in parts {
-        let window = part.window;
-        let words = read(gpu, &part).await?;
-        for (sample, result) in results.iter_mut().enumerate() {
-            let own: Vec<(usize, Vec<u32>)> = part
-                .places
-                .iter()
-                .map(|(buffer, range)| {
-                    let words = &words[range.start / 4..range.end / 4];
-                    (*buffer, plan.buffers[*buffer].holds.of_sample(words, window.steps, window.batch, sample))
-                })
-                .collect();
-            let buffer = |wanted: usize| own.iter().find(|(b, _)| *b == wanted).map_or(&[][..], |(_, words)| words);
-            result.window(plan, window, buffer);
-            if part.last {
-                result.finish(plan, steps, buffer)?;
-            }
-        }
-    }
-    Ok(())
+    let buffers = buffers(plan, true, true).into_iter();
+    4 * buffers.map(|b| plan.buffers[b].holds.words(plan.window_steps(), 1) as u64).sum::<u64>()
 }
 
 /// The words of one sample in a buffer of the plan, once everything submitted so far is done.
 pub(super) async fn whole(prepared: &Prepared, buffer: usize) -> Result<Vec<u32>> {
     let (gpu, plan) = (&prepared.gpu, &prepared.plan);
-    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), clock: 0 };
+    let window = Window { batch: 1, start: 0, steps: plan.window_steps(), at: 0, clock: 0 };
     let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
-    let part = copy(prepared, window, &[buffer], &mut encoder).ok_or_else(|| gpu.error("there is nothing to read"))?;
+    let left = copy(prepared, window, &[buffer], &mut encoder).ok_or_else(|| gpu.error("there is nothing to read"))?;
     let submission = gpu.queue().submit([encoder.finish()]);
-    read(gpu, &part.submitted(submission)).await
+    Ok(left.submitted(submission).read(gpu).await?.words)
 }
 
 /// The words of a buffer from a byte on.
@@ -139,9 +183,4 @@ pub(super) async fn from(gpu: &Gpu, buffer: &wgpu::Buffer, first: u64) -> Result
     };
     let (staging, submission) = gpu.checked("reading memory", copy).await?;
     mapped::words(gpu, &staging, Some(submission)).await
-}
-
-/// The words of a part, once they are there.
-async fn read(gpu: &Gpu, part: &Part) -> Result<Vec<u32>> {
-    mapped::words(gpu, &part.staging, part.submission.clone()).await
 }

@@ -1,8 +1,10 @@
 //! Which dispatches a window of a batch takes, and what each of them is told.
 
+use std::ops::Range;
+
 use super::budget::Budget;
 use crate::kernel::{Window, WindowWords};
-use crate::plan::{Plan, Step};
+use crate::plan::{Part, Plan, Step};
 
 /// One dispatch: a plan step on a part of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,36 +29,40 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The dispatches of a window of a plan.
-    pub fn new(plan: &Plan, window: Window, budget: Budget) -> Schedule {
-        let mut schedule = Schedule::empty(budget);
-        for (number, step, window) in plan.walk(window) {
-            schedule.step(step, number, window);
-        }
-        schedule
-    }
-
-    fn empty(budget: Budget) -> Schedule {
+    /// No dispatches yet.
+    pub fn new(budget: Budget) -> Schedule {
         Schedule { dispatches: Vec::new(), entries: Vec::new(), budget, work: 0 }
     }
 
-    /// The dispatches of one plan step.
-    pub fn of_step(step: &Step, number: usize, window: Window, budget: Budget) -> Schedule {
-        let mut schedule = Schedule::empty(budget);
-        schedule.step(step, number, window);
+    /// All dispatches of a window of a plan, with which all samples end.
+    pub fn whole(plan: &Plan, window: Window, budget: Budget) -> Schedule {
+        let mut schedule = Schedule::new(budget);
+        Part::ALL
+            .into_iter()
+            .for_each(|part| schedule.part(plan, window, part, std::slice::from_ref(&(0..window.batch))));
         schedule
     }
 
-    fn step(&mut self, step: &Step, number: usize, window: Window) {
+    /// Adds the dispatches of a part of a window, for some samples: each plan step for all of them before the next, as
+    /// buffers share memory.
+    pub fn part(&mut self, plan: &Plan, window: Window, part: Part, samples: &[Range<usize>]) {
+        for (number, step, window) in plan.walk(window, part) {
+            samples.iter().for_each(|samples| self.step(step, number, window, samples.clone()));
+        }
+    }
+
+    /// Adds the dispatches of one plan step.
+    pub fn step(&mut self, step: &Step, number: usize, window: Window, samples: Range<usize>) {
         let groups = step.kernel.groups(window.steps);
         let work = step.kernel.work(window.steps).max(1);
         let (most, axis) = (self.budget.dispatch.max(1), u64::from(self.budget.axis));
+        let (begin, beyond) = (samples.start as u64, samples.end as u64);
         let samples = (most / work).clamp(1, axis).min(window.batch as u64);
         // A sample that is too much for one dispatch is split by workgroups.
         let pieces = work.div_ceil(most);
         let piece = groups.div_ceil(pieces).clamp(1, axis * axis);
-        for first in (0..window.batch as u64).step_by(samples as usize) {
-            let samples = samples.min(window.batch as u64 - first);
+        for first in (begin..beyond).step_by(samples as usize) {
+            let samples = samples.min(beyond - first);
             for group in (0..groups).step_by(piece as usize) {
                 let end = (group + piece).min(groups);
                 let x = (end - group).min(axis);
@@ -94,9 +100,9 @@ mod tests {
         network.init(1).unwrap();
         let request = Request { steps: 8, constant_input: false, meter: false, ..Default::default() };
         let plan = compile(&network, &request).unwrap();
-        let window = plan.windows(3).next().unwrap();
+        let window = plan.windows(3, 8, 0).next().unwrap();
         let budget = Budget::default();
-        let schedule = Schedule::new(&plan, window, budget);
+        let schedule = Schedule::whole(&plan, window, budget);
         for (number, step) in plan.steps().enumerate() {
             let own: Vec<_> = schedule.dispatches.iter().filter(|d| d.step == number).collect();
             let covered: u64 = own

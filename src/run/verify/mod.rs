@@ -15,6 +15,8 @@ pub use networks::networks;
 
 /// Samples of a case.
 const SAMPLES: usize = 5;
+/// The form in which samples differ in length.
+const RAGGED: &str = "of different length";
 /// Steps of a case, and of one that needs several windows of time.
 const STEPS: usize = 6;
 const LONG: usize = 40;
@@ -30,6 +32,8 @@ pub struct Case {
     pub options: Options,
     /// Samples `[samples, ...]` or `[samples, time, ...]`.
     pub input: Tensor,
+    /// Whether all samples but the first end before the last step.
+    pub ragged: bool,
 }
 
 /// What became of a case.
@@ -59,6 +63,7 @@ pub fn cases() -> Result<Vec<Case>> {
             false,
             Options { readout: Some(Readout::Max), record: true, slice: Some(4), ..base.clone() },
         ),
+        (RAGGED, false, Options { readout: Some(Readout::Sum), slice: Some(4), ..base.clone() }),
         ("long", false, Options { steps: Some(LONG), ..base }),
     ];
     let mut cases = Vec::new();
@@ -68,7 +73,7 @@ pub fn cases() -> Result<Vec<Case>> {
         for (form, constant, options) in forms.iter().filter(|form| long || form.0 != "long") {
             let input = input(&network, if *constant { None } else { options.steps })?;
             let (name, network) = (format!("{name}, {form}"), network.clone());
-            cases.push(Case { name, network, options: options.clone(), input });
+            cases.push(Case { name, network, options: options.clone(), input, ragged: *form == RAGGED });
         }
     }
     Ok(cases)
@@ -100,7 +105,23 @@ impl Case {
     /// # Errors
     /// As [`Session::run`].
     pub fn run(&self, device: &Device) -> Result<Output> {
-        self.session(device)?.run(&self.input)
+        self.run_in(&mut self.session(device)?)
+    }
+
+    /// The output in a session.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_in(&self, session: &mut Session) -> Result<Output> {
+        if !self.ragged {
+            return session.run(&self.input);
+        }
+        let shape = self.input.shape();
+        let (samples, steps) = (shape[0], shape[1]);
+        let frame = self.input.len() / samples / steps;
+        let rows = self.input.data().chunks(steps * frame).enumerate();
+        let rows: Vec<&[f32]> = rows.map(|(i, row)| &row[..frame * (1 + (steps - 1 + 2 * i) % steps)]).collect();
+        session.run_samples(&rows, Some(steps))
     }
 
     /// A session on a device.
@@ -145,6 +166,9 @@ pub fn difference(expected: &Output, got: &Output) -> Option<String> {
                 return found.or_else(|| Some(place("spikes")));
             }
         }
+    }
+    if expected.steps != got.steps {
+        return Some(format!("steps {:?}, got {:?}", expected.steps, got.steps));
     }
     if expected.recordings.len() != got.recordings.len() {
         return Some(format!("{} recordings, got {}", expected.recordings.len(), got.recordings.len()));
