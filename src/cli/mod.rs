@@ -8,6 +8,7 @@ mod input;
 mod inspect;
 mod merge;
 mod model;
+mod predictions;
 mod progress;
 mod recordings;
 mod report;
@@ -74,7 +75,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(Outcome::SomeBad) => ExitCode::from(2),
         Ok(Outcome::Stopped) => ExitCode::from(batch::stop::EXIT_CODE),
         Err(error) => {
-            eprintln!("error: {error}");
+            note(&format!("error: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -87,4 +88,10 @@ fn print(text: &str) -> Result<(), Error> {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("standard output", e)),
         _ => Ok(()),
     }
+}
+
+/// Writes to standard error. One that is closed, as by a terminal that went away, is no reason to end a run.
+fn note(text: &str) {
+    use std::io::Write;
+    std::io::stderr().lock().write_all(text.as_bytes()).ok();
 }

@@ -41,6 +41,11 @@ impl Layout {
         Layout { layer, shape, steps, single: r.single, fires, has_current }
     }
 
+    /// The number of its arrays.
+    fn arrays(&self) -> usize {
+        2 + usize::from(self.fires) + usize::from(self.has_current)
+    }
+
     /// A recording of this form in which nothing happened.
     fn blank(&self) -> Recording {
         let all = self.steps * self.shape.iter().product::<usize>();
@@ -86,6 +91,11 @@ impl Record {
             None => record.waiting = rows,
         }
         Ok(record)
+    }
+
+    /// Removes what a run that was killed after it had named its recordings has left.
+    pub fn remove_rest(path: &Path, layout: &[Layout]) {
+        NpzWriter::remove_rest(path, layout.iter().map(Layout::arrays).sum());
     }
 
     /// The form of the recordings, once one of them is there.

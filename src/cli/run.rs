@@ -22,7 +22,7 @@ use super::model::Model;
 use super::report::{Facts, Report, footprint};
 use super::sinks::Columns;
 use super::written::Written;
-use super::{Outcome, compare, devices, print, progress};
+use super::{Outcome, compare, devices, note, print, progress};
 
 /// The options of `run`.
 #[derive(Args, Debug)]
@@ -50,8 +50,9 @@ pub struct Arguments {
     /// Write the scores of all samples as an array [samples, classes].
     #[arg(long, value_name = "FILE.npy")]
     output: Option<PathBuf>,
-    /// Write name, prediction and scores of every sample.
-    #[arg(long, value_name = "FILE.csv")]
+    /// Write name, prediction and scores of every sample: as CSV, or, in builds with `--features arrow`, as Parquet
+    /// (.parquet) or Arrow (.arrow, .feather, .ipc).
+    #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
     /// Write everything that was measured.
     #[arg(long, value_name = "FILE.json")]
@@ -107,10 +108,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
     let (all, done) = (samples.len(), results.done());
     if arguments.resume && !arguments.quiet {
-        eprintln!(
-            "{}",
-            if done > 0 { format!("resumed after {done} of {all} samples") } else { "nothing to resume".into() }
-        );
+        note(&match done {
+            0 => "nothing to resume\n".into(),
+            _ => format!("resumed after {done} of {all} samples\n"),
+        });
     }
     if let Some(state) = results.state() {
         session.set_state(state)?;
@@ -128,7 +129,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     match ran {
         Ok(true) => {}
         Ok(false) => {
-            eprintln!("stopped: {}", saved_text(results.abandon(), all));
+            note(&format!("stopped: {}\n", saved_text(results.abandon(), all)));
             return Ok(Outcome::Stopped);
         }
         Err(error) => return Err(with_saved(error, results.abandon(), all)),
@@ -140,7 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             let none = || Error::file(path, "there is no state: no sample was good");
             state.as_ref().ok_or_else(none)?.save(path)?;
         }
-        for (option, path) in paths.given().filter(|(option, _)| matches!(*option, "--output" | "--predictions")) {
+        for (option, path) in paths.given().filter(|(option, _)| *option != "--report") {
             facts.files.insert(option[2..].into(), Written::of(path)?);
         }
         let report = Report { facts, tally };
@@ -151,7 +152,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if arguments.json {
         print(&report.json_text()?)?;
     } else if arguments.quiet {
-        eprint!("{}", report.bad_inputs());
+        note(&report.bad_inputs());
     } else {
         print(&report.text())?;
     }

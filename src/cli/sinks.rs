@@ -1,10 +1,10 @@
-//! Where the results of a run go: scores and predictions. Each file appears under its name when it is whole.
+//! One sample's results, and the file of all scores. It appears under its name when it is whole.
 
 use std::path::Path;
 
-use saltatory::io::output::{AtomicFile, NpyWriter};
+use saltatory::Result;
+use saltatory::io::output::NpyWriter;
 use saltatory::tensor::arg_max;
-use saltatory::{Error, Result};
 
 /// One sample's results.
 pub struct Row<'a> {
@@ -18,12 +18,9 @@ pub struct Row<'a> {
     pub scores: &'a [f32],
     /// What was predicted; `None` where it was bad.
     pub prediction: Option<usize>,
-}
-
-/// The predictions: a CSV of name, prediction, label where there are any, steps where they differ, and scores.
-pub struct Predictions {
-    csv: csv::Writer<AtomicFile>,
-    columns: Columns,
+    /// Why it was bad. A CSV has no place for it.
+    #[cfg_attr(not(feature = "arrow"), expect(dead_code))]
+    pub error: Option<&'a str>,
 }
 
 /// Which columns there are that not every run has.
@@ -31,66 +28,6 @@ pub struct Predictions {
 pub struct Columns {
     pub labels: bool,
     pub steps: bool,
-}
-
-impl Predictions {
-    /// Begins the file with its header; `classes` may be fewer than there are scores.
-    pub fn create(path: &Path, classes: &[String], scores: usize, columns: Columns) -> Result<Self> {
-        let mut csv = csv::Writer::from_writer(AtomicFile::kept(path)?);
-        let mut header = vec!["name".to_string(), "prediction".into()];
-        if columns.labels {
-            header.push("label".into());
-        }
-        if columns.steps {
-            header.push("steps".into());
-        }
-        header.extend((0..scores).map(|i| classes.get(i).cloned().unwrap_or_else(|| format!("score_{i}"))));
-        csv.write_record(&header).map_err(|e| Error::file(path, e.to_string()))?;
-        Ok(Predictions { csv, columns })
-    }
-
-    /// Goes on after the first `length` bytes.
-    pub fn reopen(path: &Path, length: u64, columns: Columns) -> Result<Self> {
-        Ok(Predictions { csv: csv::Writer::from_writer(AtomicFile::reopen(path, length)?), columns })
-    }
-
-    /// Waits until the disk has every row; the length in bytes.
-    pub fn sync(&mut self) -> Result<u64> {
-        let synced = self.csv.flush().and_then(|()| self.csv.get_ref().sync());
-        synced.map_err(|e| Error::io(self.csv.get_ref().target(), e))
-    }
-
-    /// Removes the file.
-    pub fn discard(self) {
-        let kept = AtomicFile::kept_name(self.csv.get_ref().target());
-        // Closed first, as it may still be written to, and some systems do not remove open files.
-        drop(self.csv);
-        if let Ok(kept) = kept {
-            std::fs::remove_file(kept).ok();
-        }
-    }
-
-    /// Writes a row.
-    pub fn write(&mut self, row: &Row<'_>) -> Result<()> {
-        let known = |number: Option<usize>| number.map_or_else(String::new, |number| number.to_string());
-        let mut cells = vec![row.name.to_string(), known(row.prediction)];
-        if self.columns.labels {
-            cells.push(known(row.label.map(|label| label as usize)));
-        }
-        if self.columns.steps {
-            cells.push(known(row.steps));
-        }
-        cells.extend(row.scores.iter().map(ToString::to_string));
-        self.csv.write_record(&cells).map_err(|e| Error::file(self.csv.get_ref().target(), e.to_string()))
-    }
-
-    /// Ends the file and gives it its name.
-    pub fn commit(mut self) -> Result<()> {
-        let target = self.csv.get_ref().target().to_owned();
-        self.csv.flush().map_err(|e| Error::io(&target, e))?;
-        let file = self.csv.into_inner().map_err(|e| Error::file(&target, e.to_string()))?;
-        file.commit()
-    }
 }
 
 /// The scores: an array `[samples, ...]`.

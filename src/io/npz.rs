@@ -8,7 +8,7 @@ use flate2::bufread::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::{Error, Result};
-use crate::io::array::{Array, CHUNK, Checked, Origin, can_hold};
+use crate::io::array::{Array, CHUNK, Checked, Header, Origin, can_hold};
 use crate::io::npy;
 
 /// Under these names samples are looked for.
@@ -65,6 +65,25 @@ pub(crate) fn stream(path: &Path, index: usize) -> io::Result<Box<dyn Read + Sen
         CompressionMethod::Stored => Box::new(Checked::new(packed, crc)),
         _ => Box::new(Checked::new(DeflateDecoder::new(packed), crc)),
     })
+}
+
+/// An array in the file.
+pub(crate) struct Entry {
+    /// Its name, without `.npy`.
+    pub name: String,
+    /// Its number, for [`stream`].
+    pub index: usize,
+    /// What its head says.
+    pub header: Header,
+}
+
+/// All arrays; there may be none.
+pub(crate) fn entries(path: &Path) -> Result<Vec<Entry>> {
+    if archive(path)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let entry = |(index, name)| Ok(Entry { name, index, header: open(path, index)?.header });
+    names(path)?.into_iter().enumerate().map(entry).collect()
 }
 
 /// The names of all arrays, without `.npy`, in the order of the entries.

@@ -147,6 +147,16 @@ fn two_outputs_cannot_be_one_file() {
     assert!(message.contains("out"), "{message}");
 }
 
+#[cfg(not(feature = "arrow"))]
+#[test]
+fn tables_need_a_build_that_writes_them() {
+    let bench = Bench::new();
+    for (name, format) in [("out.parquet", "Parquet"), ("out.arrow", "Arrow"), ("out.FEATHER", "Arrow")] {
+        let message = bench.fails(&format!("run net.safetensors x.npy --steps 4 --predictions {name}"));
+        assert!([name, format, "--features arrow"].iter().all(|part| message.contains(part)), "{message}");
+    }
+}
+
 #[test]
 fn an_idx_file_cut_off_is_refused() {
     let bench = Bench::new();

@@ -12,6 +12,8 @@ mod night;
 mod results;
 mod sequences;
 mod shards;
+#[cfg(all(unix, feature = "arrow"))]
+mod tables;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -47,7 +47,7 @@ impl Bench {
         OUTPUTS.iter().for_each(|name| std::fs::remove_file(self.path(name)).unwrap_or(()));
     }
 
-    fn hidden(&self) -> Vec<String> {
+    pub fn hidden(&self) -> Vec<String> {
         self.names().into_iter().filter(|name| name.starts_with('.')).collect()
     }
 }
@@ -153,6 +153,26 @@ fn leftovers_are_named_and_other_runs_refused() {
     assert!(message.contains("times of inputs"), "{message}");
     bench.good(&format!("{RUN} --restart"));
     assert!(bench.hidden().is_empty() && bench.array("out.npy").shape() == [20, 3]);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_a_run() {
+    let bench = Bench::new();
+    for arguments in [format!("{RUN} --json"), format!("{RUN} --resume")] {
+        let mut child = bench.start(&arguments);
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments}");
+        let whole = bench.results();
+        assert_eq!((bench.array("out.npy").shape(), &whole.1["good"]), (&[20, 3][..], &20.into()));
+        assert!(bench.hidden().is_empty());
+        bench.remove_results();
+        bench.good(RUN);
+        assert!(bench.results() == whole);
+    }
+    // Its message is lost, its exit code is not.
+    let mut child = bench.start("run gone.safetensors x.npy");
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

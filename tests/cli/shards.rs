@@ -4,16 +4,17 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::Bench;
-use super::files::image;
+use super::files::{f32s, image, npy};
 use super::night::timeless;
 
 const RUN: &str = "run net.safetensors x.npy --steps 4 --labels labels.npy --batch 2 --device cpu --threads 1 --quiet";
 
 impl Bench {
-    fn shards(&self, of: usize) {
+    /// Runs all shards; `more` are outputs beside the usual ones, with # for the shard.
+    fn shards(&self, of: usize, more: &str) {
         for i in 1..=of {
-            let outputs = format!("--output s{i}.npy --predictions p{i}.csv --report r{i}.json");
-            self.good(&format!("{RUN} --shard {i}/{of} {outputs}"));
+            let outputs = format!("--output s#.npy --predictions p#.csv --report r#.json {more}");
+            self.good(&format!("{RUN} --shard {i}/{of} {}", outputs.replace('#', &i.to_string())));
         }
     }
 }
@@ -21,12 +22,14 @@ impl Bench {
 #[test]
 fn shards_join_into_what_one_run_gives() {
     let bench = Bench::new();
-    bench.shards(4);
-    bench.good("merge r2.json r1.json r4.json r3.json --output s.npy --predictions p.csv --report r.json");
-    let joined = (bench.read("s.npy"), bench.read("p.csv"), bench.json("r.json"));
-    bench.good(&format!("{RUN} --output s.npy --predictions p.csv --report r.json"));
-    assert!(joined.0 == bench.read("s.npy") && joined.1 == bench.read("p.csv"));
-    let report = [joined.2, bench.json("r.json")].map(|report| {
+    bench.shards(4, "--record v#.npz");
+    let outputs = "--output s.npy --predictions p.csv --report r.json --record v.npz";
+    bench.good(&format!("merge r2.json r1.json r4.json r3.json {outputs}"));
+    let files = || ["s.npy", "p.csv", "v.npz"].map(|name| bench.read(name));
+    let (joined, report) = (files(), bench.json("r.json"));
+    bench.good(&format!("{RUN} {outputs}"));
+    assert!(joined == files());
+    let report = [report, bench.json("r.json")].map(|report| {
         let mut report = timeless(report);
         // Each shard ends with a batch of its own.
         report["latency_per_batch_ms"].take();
@@ -37,9 +40,27 @@ fn shards_join_into_what_one_run_gives() {
 }
 
 #[test]
+fn recordings_join_where_a_shard_has_none() {
+    let bench = Bench::new();
+    // NaN: the samples of the first of four shards are bad, and the first of the third.
+    let mut samples = super::values(20 * 16);
+    samples[..5 * 16].fill(f32::NAN);
+    samples[10 * 16] = f32::NAN;
+    bench.folder.put("x.npy", &npy("<f4", &[20, 1, 4, 4], &f32s(&samples)));
+    for i in 1..=4 {
+        bench.saltatory(&format!("{RUN} --shard {i}/4 --report r{i}.json --record v{i}.npz"));
+    }
+    assert_eq!(bench.json("r1.json")["good"], 0);
+    bench.saltatory("merge r1.json r2.json r3.json r4.json --quiet --record joined.npz");
+    bench.saltatory(&format!("{RUN} --record whole.npz"));
+    assert!(bench.read("joined.npz") == bench.read("whole.npz"));
+    assert_eq!(super::header(&super::arrays(bench.read("joined.npz"))["lif.v"]).1, [20, 4, 8, 4, 4]);
+}
+
+#[test]
 fn shards_that_do_not_make_a_whole_are_refused() {
     let bench = Bench::new();
-    bench.shards(3);
+    bench.shards(3, "");
     bench.good(&format!("{RUN} --report whole.json"));
     let other = RUN.replace("--steps 4", "--steps 5");
     bench.good(&format!("{other} --shard 3/3 --report other.json"));
@@ -61,6 +82,8 @@ fn shards_that_do_not_make_a_whole_are_refused() {
     }
     bench.folder.put("s3.npy", &text);
     bench.good("merge r1.json r2.json r3.json --output s.npy");
+    let message = bench.fails("merge r1.json r2.json r3.json --output s.npy --record v.npz");
+    assert!(message.contains("r1.json") && message.contains("--record"), "{message}");
     for shard in ["0/3", "4/3", "x"] {
         assert!(bench.fails(&format!("{RUN} --report r.json --shard {shard}")).contains("--shard"), "{shard}");
     }

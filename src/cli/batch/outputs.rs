@@ -7,8 +7,9 @@ use saltatory::run::Recording;
 use saltatory::{Error, Result};
 
 use super::journal::Progress;
+use crate::cli::predictions::{self, Format, Predictions};
 use crate::cli::recordings::Record;
-use crate::cli::sinks::{Columns, Predictions, Row, Scores};
+use crate::cli::sinks::{Columns, Row, Scores};
 
 /// Where results go; what is `None` is not asked for.
 #[derive(Clone, Debug, Default)]
@@ -31,8 +32,9 @@ impl Paths {
         all.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }
 
-    /// Refuses to write two results into one file.
+    /// Refuses to write two results into one file, and tables that this build cannot write.
     pub fn check(&self) -> Result<()> {
+        self.predictions.as_ref().map_or(Ok(()), |path| Format::of(path).check(path))?;
         let given: Vec<_> = self.given().map(|(_, path)| path).collect();
         match given.iter().enumerate().find(|(i, path)| given[..*i].contains(path)) {
             Some((_, path)) => Err(Error::Request(format!(
@@ -66,7 +68,7 @@ pub struct Form {
 #[derive(Default)]
 pub struct Outputs {
     scores: Option<Scores>,
-    predictions: Option<Predictions>,
+    predictions: Option<Box<dyn Predictions>>,
     record: Option<Record>,
     report: Option<AtomicFile>,
 }
@@ -74,7 +76,7 @@ pub struct Outputs {
 impl Outputs {
     /// Opens every file, after what a run before has left in it. Those opened so far are there where one fails.
     pub fn open(&mut self, paths: &Paths, form: &Form, past: Option<&Progress>) -> Result<()> {
-        let (row, columns) = (&form.row, form.columns);
+        let row = &form.row;
         let rows = past.map_or(0, |past| past.tally.samples);
         // A run that was interrupted at its very end has named some of its files.
         let open = |path: &PathBuf| {
@@ -86,14 +88,13 @@ impl Outputs {
             self.scores = Some(scores?);
         }
         if let Some(path) = paths.predictions.as_ref().filter(|path| open(path)) {
-            self.predictions = Some(match past {
-                Some(past) => Predictions::reopen(path, past.predictions, columns)?,
-                None => Predictions::create(path, &form.names, row.iter().product(), columns)?,
-            });
+            self.predictions = Some(predictions::open(path, form, past.map(|past| past.predictions))?);
         }
-        if let Some(path) = paths.record.as_ref().filter(|path| open(path)) {
-            let layout = past.and_then(|past| past.record.as_deref());
-            self.record = Some(Record::reopen(path, form.steps, layout, rows)?);
+        let layout = past.and_then(|past| past.record.as_deref());
+        match &paths.record {
+            Some(path) if open(path) => self.record = Some(Record::reopen(path, form.steps, layout, rows)?),
+            Some(path) => Record::remove_rest(path, layout.unwrap_or_default()),
+            None => {}
         }
         self.report = paths.report.as_ref().map(AtomicFile::kept).transpose()?;
         Ok(())
@@ -131,7 +132,7 @@ impl Outputs {
     /// Gives every file but the report its name.
     pub fn commit(&mut self) -> Result<()> {
         self.scores.take().map_or(Ok(()), Scores::commit)?;
-        self.predictions.take().map_or(Ok(()), Predictions::commit)?;
+        self.predictions.take().map_or(Ok(()), |predictions| predictions.commit())?;
         self.record.take().map_or(Ok(()), Record::commit)
     }
 
@@ -146,7 +147,7 @@ impl Outputs {
     /// Removes every file that has no name yet.
     pub fn discard(self) {
         self.scores.into_iter().for_each(Scores::discard);
-        self.predictions.into_iter().for_each(Predictions::discard);
+        self.predictions.into_iter().for_each(|predictions| predictions.discard());
         self.record.into_iter().for_each(Record::discard);
         self.report.into_iter().for_each(AtomicFile::discard);
     }

@@ -152,7 +152,7 @@ impl Results {
         let mut results = 0;
         for (name, label, fault) in &batch.samples {
             self.fresh.samples += 1;
-            let row = |steps, scores, prediction| Row { name, label: *label, steps, scores, prediction };
+            let row = |steps, scores, prediction, error| Row { name, label: *label, steps, scores, prediction, error };
             match (fault, &batch.output) {
                 (None, Some(output)) => {
                     let scores = &output.scores.data()[results * width..(results + 1) * width];
@@ -162,12 +162,12 @@ impl Results {
                     results += 1;
                     let prediction = sinks::predict(scores, self.classes);
                     self.confuse(name, *label, prediction)?;
-                    self.outputs.write(&row(Some(steps), scores, prediction), recording)?;
+                    self.outputs.write(&row(Some(steps), scores, prediction, None), recording)?;
                 }
                 (fault, _) => {
                     let fault = fault.clone().unwrap_or_else(|| "it was not computed".into());
+                    self.outputs.write(&row(None, &nan, None, Some(&fault)), None)?;
                     self.fresh.bad.push((name.clone(), fault));
-                    self.outputs.write(&row(None, &nan, None), None)?;
                 }
             }
         }

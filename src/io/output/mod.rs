@@ -1,10 +1,14 @@
 //! Files that are written whole or not at all, and NumPy arrays among them.
 
 #[cfg(feature = "formats")]
+mod joined;
+#[cfg(feature = "formats")]
 mod npy;
 #[cfg(feature = "formats")]
 mod npz;
 
+#[cfg(feature = "formats")]
+pub use joined::join_npz;
 #[cfg(feature = "formats")]
 pub use npy::{NpyType, NpyWriter, Row};
 #[cfg(feature = "formats")]
@@ -75,6 +79,16 @@ impl AtomicFile {
 
     pub(crate) fn reopen_suffix(target: &Path, suffix: &str, length: u64) -> Result<Self> {
         Self::open(target, partial(target, &format!("{suffix}.partial"))?, length, true)
+    }
+
+    /// As [`AtomicFile::create`], but `.<name><suffix>.partial` until then: what a process that was killed has left, the
+    /// next overwrites.
+    ///
+    /// # Errors
+    /// As [`AtomicFile::create`].
+    pub fn named(target: impl AsRef<Path>, suffix: &str) -> Result<Self> {
+        let target = target.as_ref();
+        Self::open(target, partial(target, &format!("{suffix}.partial"))?, 0, false)
     }
 
     /// The name under which a file is [`AtomicFile::kept`].

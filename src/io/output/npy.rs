@@ -1,9 +1,10 @@
 //! NumPy `.npy` files, written row by row.
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::io::array::{Element, Kind};
 use crate::io::output::AtomicFile;
 use crate::tensor::{Shape, element_count};
 
@@ -25,6 +26,16 @@ impl NpyType {
             NpyType::F32 => 4,
             NpyType::U8 => 1,
             NpyType::U16 => 2,
+        }
+    }
+
+    /// The type of numbers in a file, if it is one of these.
+    pub(crate) fn of(element: Element) -> Option<NpyType> {
+        match (element.kind, element.big_endian) {
+            (Kind::F32, false) => Some(NpyType::F32),
+            (Kind::U8, _) => Some(NpyType::U8),
+            (Kind::U16, false) => Some(NpyType::U16),
+            _ => None,
         }
     }
 
@@ -119,6 +130,17 @@ impl Rows {
         }
         row.write(&mut self.file).map_err(|e| Error::io(self.file.target(), e))?;
         self.count += 1;
+        Ok(())
+    }
+
+    /// Appends rows as they are in another file.
+    pub fn copy(&mut self, from: &mut dyn Read, rows: u64) -> Result<()> {
+        let bytes = Self::length(self.kind, &self.shape, rows);
+        let got = io::copy(&mut from.take(bytes), &mut self.file).map_err(|e| Error::io(self.file.target(), e))?;
+        if got != bytes {
+            return Err(Error::file(self.file.target(), format!("expected {bytes} bytes of {rows} rows, got {got}")));
+        }
+        self.count += rows;
         Ok(())
     }
 

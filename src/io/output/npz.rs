@@ -1,6 +1,6 @@
 //! NumPy `.npz` files of several arrays, each written row by row.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use zip::write::SimpleFileOptions;
@@ -106,6 +106,14 @@ impl NpzWriter {
         self.arrays.into_iter().for_each(|(_, rows)| rows.file.discard());
     }
 
+    /// Removes what the first `arrays` arrays have left of a file that was [`NpzWriter::kept`] and has its name: a process
+    /// that was killed at once after that leaves some.
+    pub fn remove_rest(path: impl AsRef<Path>, arrays: usize) {
+        for number in 0..arrays {
+            AtomicFile::reopen_suffix(path.as_ref(), &format!(".{number}"), 0).map(AtomicFile::discard).ok();
+        }
+    }
+
     /// Appends a row to an array.
     ///
     /// # Errors
@@ -113,6 +121,14 @@ impl NpzWriter {
     pub fn write_row<'a>(&mut self, array: usize, row: impl Into<Row<'a>>) -> Result<()> {
         match self.arrays.get_mut(array) {
             Some((_, rows)) => rows.write(row.into()),
+            None => Err(Error::file(&self.path, format!("expected one of {} arrays, got {array}", self.arrays.len()))),
+        }
+    }
+
+    /// Appends `rows` rows to an array, as bytes.
+    pub(crate) fn copy_rows(&mut self, array: usize, from: &mut dyn Read, rows: u64) -> Result<()> {
+        match self.arrays.get_mut(array) {
+            Some((_, all)) => all.copy(from, rows),
             None => Err(Error::file(&self.path, format!("expected one of {} arrays, got {array}", self.arrays.len()))),
         }
     }
