@@ -68,11 +68,16 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
             }
         }
         let counters = &mut counters[sample * METER_WORDS..(sample + 1) * METER_WORDS];
-        for (pair, new) in counters.chunks_exact_mut(2).zip([active, effective, performed]) {
-            let sum = (u64::from(pair[0]) | u64::from(pair[1]) << 32) + new;
-            pair.copy_from_slice(&[sum as u32, (sum >> 32) as u32]);
-        }
+        add(counters, [active, effective, performed]);
         counters[6] |= u32::from(odd && p.spike_counts == 0);
+    }
+}
+
+/// Adds to the three sums of a sample's counters.
+pub(crate) fn add(counters: &mut [u32], sums: [u64; 3]) {
+    for (pair, new) in counters.chunks_exact_mut(2).zip(sums) {
+        let sum = (u64::from(pair[0]) | u64::from(pair[1]) << 32) + new;
+        pair.copy_from_slice(&[sum as u32, (sum >> 32) as u32]);
     }
 }
 

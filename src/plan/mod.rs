@@ -345,6 +345,13 @@ impl Plan {
         })
     }
 
+    /// The buffers that a sample's results are read from when it has ended: scores and counters.
+    pub fn results(&self) -> impl Iterator<Item = usize> + '_ {
+        let tallies = self.populations.iter().map(|population| population.tally);
+        let meters = self.weighted.iter().filter_map(|layer| layer.meter);
+        std::iter::once(self.scores).chain(tallies).chain(meters)
+    }
+
     /// Steps of a sample, out of its values.
     pub fn steps_of(&self, sample: &[f32]) -> usize {
         match self.buffers[self.input].holds {

@@ -8,23 +8,30 @@ use super::collect::SampleResult;
 use super::confident::Confident;
 use super::fast::Fast;
 use super::machine::How;
-use super::pack::pack;
+use super::pack::pack_batch;
 use super::state::StateWords;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Window};
+use crate::network::Readout;
 use crate::plan::{Holds, Part, Plan, Slot, Step};
 
-/// The working memory of one sample.
+/// The working memory of one sample, or of some that are computed together.
 #[derive(Debug, Default)]
 pub struct Workspace {
     slots: Vec<Vec<u32>>,
     clock: u64,
+    batch: usize,
 }
 
 impl Workspace {
     /// Memory for one sample of a plan.
     pub fn new(plan: &Plan) -> Self {
-        Workspace { slots: plan.slots.iter().map(|&words| vec![0; words]).collect(), clock: 0 }
+        Self::for_batch(plan, 1)
+    }
+
+    /// Memory for so many samples of a plan.
+    fn for_batch(plan: &Plan, batch: usize) -> Self {
+        Workspace { slots: plan.slots.iter().map(|&words| vec![0; words * batch]).collect(), clock: 0, batch }
     }
 
     /// Whether there is no memory yet.
@@ -60,12 +67,12 @@ impl Workspace {
     /// A buffer's words.
     pub fn buffer(&self, plan: &Plan, buffer: usize) -> &[u32] {
         let buffer = &plan.buffers[buffer];
-        &self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), 1)]
+        &self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), self.batch)]
     }
 
     pub(super) fn buffer_mut(&mut self, plan: &Plan, buffer: usize) -> &mut [u32] {
         let buffer = &plan.buffers[buffer];
-        &mut self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), 1)]
+        &mut self.slots[buffer.slot][..buffer.holds.words(plan.window_steps(), self.batch)]
     }
 
     /// Runs all windows of a sample, from the state there is: `input` is `[channels, ...]`, or `[time, channels, ...]`
@@ -83,7 +90,7 @@ impl Workspace {
         let steps = plan.steps_of(input);
         let mut result = SampleResult::default();
         for window in plan.windows(1, steps, self.clock) {
-            self.take_in(plan, window, input);
+            self.take_in(plan, window, &[input]);
             self.part(plan, fast, window, Part::Steps);
             result.window(plan, window.steps, |buffer| self.buffer(plan, buffer));
             let last = window.end() == steps;
@@ -111,18 +118,44 @@ impl Workspace {
 
     /// Runs one window of a sample on the plain twins, as if the sample ended with it. What it leaves is in the buffers.
     pub fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
-        self.take_in(plan, window, input);
+        self.take_in(plan, window, &[input]);
         Part::ALL.into_iter().for_each(|part| self.part(plan, None, window, part));
     }
 
-    /// The input of a window, out of that of a sample; with the first, counters start.
-    pub(super) fn take_in(&mut self, plan: &Plan, window: Window, input: &[f32]) {
+    /// Runs samples of the same number of steps together, from the state there is: weights are read once for all.
+    ///
+    /// # Errors
+    /// As [`Workspace::run`].
+    fn run_together(&mut self, plan: &Plan, fast: Option<&Fast>, samples: &[&[f32]]) -> Result<Vec<SampleResult>> {
+        let steps = samples.first().map_or(0, |sample| plan.steps_of(sample));
+        let mut results: Vec<SampleResult> = samples.iter().map(|_| SampleResult::default()).collect();
+        for window in plan.windows(samples.len(), steps, self.clock) {
+            self.take_in(plan, window, samples);
+            self.part(plan, fast, window, Part::Steps);
+            if window.end() == steps {
+                self.part(plan, fast, window, Part::Scores);
+                self.part(plan, fast, window, Part::End);
+            }
+        }
+        for (sample, result) in results.iter_mut().enumerate() {
+            let wanted = plan.results().map(|buffer| {
+                let words = self.buffer(plan, buffer);
+                (buffer, plan.buffers[buffer].holds.of_sample(words, plan.window_steps(), samples.len(), sample))
+            });
+            let own: Vec<(usize, Vec<u32>)> = wanted.collect();
+            let words = |wanted: usize| own.iter().find(|(buffer, _)| *buffer == wanted);
+            result.finish(plan, steps, |buffer| words(buffer).map_or(&[], |(_, words)| words))?;
+        }
+        Ok(results)
+    }
+
+    /// The input of a window, out of that of its samples; with the first, counters start.
+    pub(super) fn take_in(&mut self, plan: &Plan, window: Window, samples: &[&[f32]]) {
         if window.at == 0 {
             self.clear_counters(plan);
         }
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
-            let before = if edge.series == 1 { window.at * edge.elements() } else { 0 };
-            pack(&edge, &input[before..], self.buffer_mut(plan, plan.input));
+            pack_batch(&edge, window, samples, self.buffer_mut(plan, plan.input));
         }
         self.clock = window.clock + window.steps as u64;
     }
@@ -135,7 +168,7 @@ impl Workspace {
 
     /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
     pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window) {
-        let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), 1);
+        let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), self.batch);
         let slots = || step.bind.iter().zip(step.kernel.slots());
         let mut written: Vec<(usize, Vec<u32>)> = slots()
             .filter_map(|(slot, info)| match slot {
@@ -167,7 +200,8 @@ impl Workspace {
     }
 }
 
-/// Runs a batch: one sample per task. Results come in order, and do not depend on the number of threads.
+/// Runs a batch: one sample per task, or a few that read weights together. Results come in order, and depend on neither the
+/// number of threads nor on which samples are together.
 pub(super) fn run_batch(
     plan: &Plan,
     fast: Option<&Fast>,
@@ -175,20 +209,47 @@ pub(super) fn run_batch(
     how: &How,
     pool: &Mutex<Vec<Workspace>>,
 ) -> Result<Vec<SampleResult>> {
-    let take = || pool.lock().ok().and_then(|mut pool| pool.pop()).unwrap_or_else(|| Workspace::new(plan));
-    samples
-        .par_iter()
-        .map(|input| {
-            let mut workspace = take();
+    let together = together(plan, samples, how);
+    let take = |batch: usize| {
+        let taken = pool.lock().ok().and_then(|mut pool| {
+            let at = pool.iter().position(|workspace| workspace.batch == batch)?;
+            Some(pool.swap_remove(at))
+        });
+        taken.unwrap_or_else(|| Workspace::for_batch(plan, batch))
+    };
+    let results: Result<Vec<Vec<SampleResult>>> = samples
+        .par_chunks(together)
+        .map(|samples| {
+            let mut workspace = take(samples.len());
             match &how.initial {
                 Some(initial) => workspace.set_state(plan, initial),
                 None => workspace.reset(),
             }
-            let result = workspace.run(plan, fast, input, how.confident);
+            let results = match samples {
+                [sample] => workspace.run(plan, fast, sample, how.confident).map(|result| vec![result]),
+                samples => workspace.run_together(plan, fast, samples),
+            };
             if let Ok(mut pool) = pool.lock() {
                 pool.push(workspace);
             }
-            result
+            results
         })
-        .collect()
+        .collect();
+    Ok(results?.into_iter().flatten().collect())
+}
+
+/// The most samples that are computed together, and the bytes that they may take: they share the second cache.
+const MOST_TOGETHER: usize = 8;
+const BYTES_TOGETHER: usize = 1 << 20;
+
+/// How many samples are computed together: such as end together, and leave nothing between.
+fn together(plan: &Plan, samples: &[&[f32]], how: &How) -> usize {
+    let same = samples.iter().all(|sample| sample.len() == samples[0].len());
+    let plain = how.initial.is_none() && how.confident.is_none() && !plan.request.record;
+    if !same || !plain || plan.request.readout == Readout::Trace {
+        return 1;
+    }
+    let fit = BYTES_TOGETHER / plan.sample_bytes().max(1);
+    // Every thread gets some.
+    fit.min(samples.len() / (2 * rayon::current_num_threads())).clamp(1, MOST_TOGETHER)
 }

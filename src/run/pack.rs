@@ -1,7 +1,8 @@
 //! Values in people's order, channels first, to the layout of an edge, and back.
 
+use rayon::prelude::*;
+
 use crate::kernel::Edge;
-#[cfg(feature = "gpu")]
 use crate::kernel::Window;
 
 /// One step after another of one sample.
@@ -27,20 +28,24 @@ pub(super) fn unpack(edge: &Edge, words: &[u32]) -> Vec<f32> {
 }
 
 /// The steps of a window of many samples, `[time, batch, cell, channel]`.
-#[cfg(feature = "gpu")]
-pub(super) fn pack_batch(edge: &Edge, window: Window, samples: &[&[f32]]) -> Vec<u32> {
-    let series = edge.series == 1;
+pub(super) fn pack_batch(edge: &Edge, window: Window, samples: &[&[f32]], words: &mut [u32]) {
     let frame = edge.elements();
-    let before = if series { window.at * frame } else { 0 };
-    let steps = if series { window.steps } else { 1 };
-    use rayon::prelude::*;
-    let mut words = vec![0; steps * samples.len() * edge.step_words()];
-    words.par_chunks_exact_mut(edge.step_words()).enumerate().for_each(|(i, to)| {
+    let (steps, before) = if edge.series == 1 { (window.steps, window.at * frame) } else { (1, 0) };
+    let all = &mut words[..steps * samples.len() * edge.step_words()];
+    let pack_one = |(i, to): (usize, &mut [u32])| {
         let (t, sample) = (i / samples.len(), i % samples.len());
         // Samples that have ended have no more input.
         if let Some(from) = samples[sample].get(before + t * frame..).and_then(|rest| rest.get(..frame)) {
             pack(edge, from, to);
         }
-    });
-    words
+    };
+    // A few are not worth the threads.
+    if all.len() < PARALLEL {
+        all.chunks_exact_mut(edge.step_words()).enumerate().for_each(pack_one);
+    } else {
+        all.par_chunks_exact_mut(edge.step_words()).enumerate().for_each(pack_one);
+    }
 }
+
+/// Words from which on threads share the packing.
+const PARALLEL: usize = 1 << 16;

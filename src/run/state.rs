@@ -89,7 +89,7 @@ impl State {
     /// # Errors
     /// Names that the network does not have, shapes that do not fit, spikes and counts that its layers cannot have.
     pub(super) fn words(&self, plan: &Plan) -> Result<StateWords> {
-        let known: Vec<String> = plan.states.iter().flat_map(|info| names(info)).collect();
+        let known: Vec<String> = plan.states.iter().flat_map(names).collect();
         if let Some(name) = self.tensors.keys().find(|name| !known.contains(name)) {
             let known = known.join(", ");
             return Err(Error::Request(format!("state `{name}`: `{}` has no such state, but {known}", plan.name)));

@@ -160,7 +160,7 @@ fn a_certain_sample_stops_with_the_scores_it_has() {
                         if scores.len() < 2 { f32::NEG_INFINITY } else { scores[0] - scores[1] }
                     };
                     let whole = sample.len() / frame;
-                    prop_assert!(steps == whole || (steps % every == 0 && lead(&at(steps)) >= margin));
+                    prop_assert!(steps == whole || (steps.is_multiple_of(every) && lead(&at(steps)) >= margin));
                     for before in (every..steps).step_by(every) {
                         prop_assert!(lead(&at(before)) < margin, "{index} could stop at {before}, not {steps}");
                     }

@@ -93,22 +93,28 @@ impl FastConv {
         let mut decoded = Vec::with_capacity(steps * of_step);
         for t in 0..steps {
             let step = g.input.step(input, window, t, sample);
-            decoded.extend(step[top * width * words..bottom * width * words].iter().map(|&bits| Word::new(bits)));
+            for &bits in &step[top * width * words..bottom * width * words] {
+                decoded.push(Word::new(bits));
+            }
         }
         let taps = (g.kernel[0] * g.kernel[1]) as usize;
+        let mut under = Vec::with_capacity(taps);
         lists.clear(self.columns() * pool * self.p.pool[1] as usize * steps * taps * words);
         for column in 0..self.columns() {
             for (y, x) in self.cells(row, column) {
-                let under = Taps::new(g, y, x);
+                // The first word of each tap, and where it lies in a step.
+                under.clear();
+                for (tap, y, x) in Taps::new(g, y, x).all(g) {
+                    under.push((tap * words, ((y - top) * width + x) * words));
+                }
                 for t in 0..steps {
                     lists.begin();
-                    under.each(g, |tap, y, x| {
-                        let at = t * of_step + ((y - top) * width + x) * words;
-                        for (w, spikes) in decoded[at..at + words].iter().enumerate() {
-                            let word = tap * words + w;
-                            lists.push(word, self.offsets[word], spikes);
+                    let step = &decoded[t * of_step..(t + 1) * of_step];
+                    for &(first, at) in &under {
+                        for (w, spikes) in step[at..at + words].iter().enumerate() {
+                            lists.push(first + w, self.offsets[first + w], spikes);
                         }
-                    });
+                    }
                 }
             }
         }
@@ -159,12 +165,12 @@ impl FastConv {
     #[inline(always)]
     fn sum(&self, lists: &Lists, list: usize, rows: &[[f32; BLOCK]]) -> [f32; BLOCK] {
         let mut total = [0.0; BLOCK];
-        lists.each(list, |segment, entries| {
+        for (segment, entries) in lists.list(list) {
             let block = added(entries, &rows[self.bases[segment]..]);
             for i in 0..BLOCK {
                 total[i] += block[i];
             }
-        });
+        }
         total
     }
 }
@@ -193,16 +199,10 @@ impl Taps {
         Taps { y, x, origin: (top, left) }
     }
 
-    /// Calls `f` with every tap on the input, and the row and column that it lies on.
+    /// Every tap on the input, and the row and column that it lies on.
     #[inline(always)]
-    fn each(&self, g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
-        for tap_y in self.y.0..self.y.1 {
-            let y = (self.origin.0 + (tap_y * g.dilation[0] as usize) as isize) as usize;
-            for tap_x in self.x.0..self.x.1 {
-                let x = (self.origin.1 + (tap_x * g.dilation[1] as usize) as isize) as usize;
-                f(tap_y * g.kernel[1] as usize + tap_x, y, x);
-            }
-        }
+    fn all<'a>(&'a self, g: &'a Geometry) -> Under<'a> {
+        Under { taps: self, g, y: self.y.0, x: self.x.0 }
     }
 
     /// The currents of a block of outputs, without bias.
@@ -212,12 +212,42 @@ impl Taps {
         let (channels, cell_words) = (edge.channels as usize, edge.cell_words());
         let words = words_of(channels);
         let mut sum = Sum::new();
-        self.each(g, |tap, y, x| {
+        for (tap, y, x) in self.all(g) {
             let cell = (y * g.in_size[1] as usize + x) * cell_words;
             let cell = &step[cell..cell + cell_words];
             add_cell(&mut sum, edge, cell, tap * words, &rows[tap * channels..(tap + 1) * channels]);
-        });
+        }
         sum.total()
+    }
+}
+
+/// The taps on the input, one after the other.
+struct Under<'a> {
+    taps: &'a Taps,
+    g: &'a Geometry,
+    y: usize,
+    x: usize,
+}
+
+impl Iterator for Under<'_> {
+    /// The tap, and the row and column that it lies on.
+    type Item = (usize, usize, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, usize, usize)> {
+        let (taps, g) = (self.taps, self.g);
+        if self.x >= taps.x.1 {
+            (self.y, self.x) = (self.y + 1, taps.x.0);
+        }
+        if self.y >= taps.y.1 || self.x >= taps.x.1 {
+            return None;
+        }
+        let on = |origin: isize, tap: usize, dilation: u32| (origin + (tap * dilation as usize) as isize) as usize;
+        let y = on(taps.origin.0, self.y, g.dilation[0]);
+        let x = on(taps.origin.1, self.x, g.dilation[1]);
+        let tap = self.y * g.kernel[1] as usize + self.x;
+        self.x += 1;
+        Some((tap, y, x))
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Lists {
     segments: Vec<Segment>,
     /// Where the segments of each list begin.
     lists: Vec<u32>,
+    /// Whether the last segment is of the last list.
+    open: bool,
 }
 
 /// Rows of one segment.
@@ -62,38 +64,56 @@ impl Lists {
     #[inline(always)]
     pub fn begin(&mut self) {
         self.lists.push(self.segments.len() as u32);
+        self.open = false;
     }
 
     /// Adds the rows of a word of inputs, whose number is `word` and whose first row is `row` of its segment.
     #[inline(always)]
     pub fn push(&mut self, word: usize, row: u8, spikes: &Word) {
-        let number = (word / SUM_WORDS) as u32;
-        let first = *self.lists.last().unwrap_or(&0) as usize;
-        if self.segments.len() == first || self.segments.last().is_none_or(|last| last.number != number) {
-            self.segments.push(Segment { number, end: 0 });
+        if spikes.count == 0 {
+            return;
         }
         // All 32 places, of which the first `count` stay: the next word writes over the others.
         if let Some(to) = self.entries[self.used..].first_chunk_mut::<32>() {
-            for (to, place) in to.iter_mut().zip(&spikes.places) {
-                *to = place.wrapping_add(row);
+            for i in 0..32 {
+                to[i] = spikes.places[i].wrapping_add(row);
             }
         }
         self.used += usize::from(spikes.count);
-        if let Some(last) = self.segments.last_mut() {
-            last.end = self.used as u32;
+        let (number, end) = ((word / SUM_WORDS) as u32, self.used as u32);
+        match self.segments.last_mut() {
+            Some(last) if last.number == number && self.open => last.end = end,
+            _ => self.segments.push(Segment { number, end }),
         }
+        self.open = true;
     }
 
-    /// Calls `f` with the number and the entries of every segment of a list, in order.
+    /// The segments of a list, in order: their numbers and entries.
     #[inline(always)]
-    pub fn each(&self, list: usize, mut f: impl FnMut(usize, &[u8])) {
+    pub fn list(&self, list: usize) -> Segments<'_> {
         let first = self.lists[list] as usize;
         let end = self.lists.get(list + 1).map_or(self.segments.len(), |&end| end as usize);
-        let mut start = if first == 0 { 0 } else { self.segments[first - 1].end as usize };
-        for segment in &self.segments[first..end] {
-            f(segment.number as usize, &self.entries[start..segment.end as usize]);
-            start = segment.end as usize;
-        }
+        let start = if first == 0 { 0 } else { self.segments[first - 1].end as usize };
+        Segments { segments: &self.segments[first..end], entries: &self.entries, start }
+    }
+}
+
+/// The segments of a list: an iterator, as a closure would not be compiled for the instruction set of its caller.
+pub(super) struct Segments<'a> {
+    segments: &'a [Segment],
+    entries: &'a [u8],
+    start: usize,
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = (usize, &'a [u8]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, &'a [u8])> {
+        let (segment, rest) = self.segments.split_first()?;
+        let entries = &self.entries[self.start..segment.end as usize];
+        (self.segments, self.start) = (rest, segment.end as usize);
+        Some((segment.number as usize, entries))
     }
 }
 
@@ -138,7 +158,9 @@ mod tests {
             }
             for list in 0..2 {
                 let mut rows = Vec::new();
-                lists.each(list, |segment, entries| rows.extend(entries.iter().map(|&e| bases[segment] + e as usize)));
+                for (segment, entries) in lists.list(list) {
+                    rows.extend(entries.iter().map(|&e| bases[segment] + e as usize));
+                }
                 let expected = words.iter().enumerate().flat_map(|(word, &bits)| {
                     let row = word / words_of(channels) * channels + word % words_of(channels) * 32;
                     (0..32).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| row + bit)

@@ -99,12 +99,12 @@ impl FastLinear {
         for (segment, &base) in self.bases.iter().enumerate() {
             let first = segment * sums.len();
             for (at, sum) in sums.iter_mut().enumerate() {
-                lists.each(first + at, |_, entries| {
+                for (_, entries) in lists.list(first + at) {
                     let block = added(entries, &rows[base..]);
                     for i in 0..BLOCK {
                         sum[i] += block[i];
                     }
-                });
+                }
             }
         }
     }

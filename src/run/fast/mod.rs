@@ -11,6 +11,7 @@ mod conv;
 mod events;
 mod linear;
 mod membrane;
+mod meter;
 mod neuron;
 mod rows;
 
@@ -33,6 +34,7 @@ enum FastKernel {
     Conv(conv::FastConv),
     Linear(linear::FastLinear),
     Membrane(membrane::FastMembrane),
+    Meter(meter::FastMeter),
 }
 
 impl Fast {
@@ -46,6 +48,7 @@ impl Fast {
         match self.steps.get(number) {
             Some(Some(FastKernel::Conv(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Linear(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            Some(Some(FastKernel::Meter(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Membrane(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             _ => return false,
         }
@@ -82,6 +85,7 @@ fn fast_form(plan: &Plan, step: &Step) -> Option<FastKernel> {
     match &step.kernel {
         Kernel::ConvSpike(p) => conv::FastConv::new(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
         Kernel::LinearSpike(p) => linear::FastLinear::new(p, constant(1)?, constant(2)?).map(FastKernel::Linear),
+        Kernel::Meter(p) => meter::FastMeter::new(p, constant(1)?).map(FastKernel::Meter),
         Kernel::Membrane(p) => membrane::FastMembrane::new(p, constant(1)?).map(FastKernel::Membrane),
         _ => None,
     }

@@ -188,8 +188,9 @@ impl Chunk {
         let windows: Vec<Window> = self.windows(&prepared.plan, clock).collect();
         for window in windows {
             let (running, on) = (self.longer_than(window.at), self.longer_than(window.end()));
-            let (all, ended) = ([0..running], [on..running]);
-            let parts = [(Part::Steps, &all[..]), (Part::Scores, &ended), (Part::End, &ended)];
+            let (all, ended) = (0..running, on..running);
+            let [all, ended] = [&all, &ended].map(std::slice::from_ref);
+            let parts = [(Part::Steps, all), (Part::Scores, ended), (Part::End, ended)];
             let parts = if on < running { &parts[..] } else { &parts[..1] };
             let wanted = Wanted { ran: (0..running).collect(), ended: (on..running).collect(), scores: false };
             let left = submit(prepared, window, Some(rows), parts, wanted).await?;
@@ -294,7 +295,8 @@ async fn submit(
     let what = format!("steps {}..{} of `{}`", window.at, window.end(), plan.name);
     gpu.checked(&what, || {
         if let (Holds::Edge(edge), Some(rows)) = (plan.buffers[plan.input].holds, rows) {
-            let words = pack_batch(&edge, window, rows);
+            let mut words = vec![0; edge.step_words() * rows.len() * if edge.series == 1 { window.steps } else { 1 }];
+            pack_batch(&edge, window, rows, &mut words);
             gpu.queue().write_buffer(prepared.buffer(plan.input), 0, bytemuck::cast_slice(&words));
         }
         prepared.tell(&schedule);

@@ -79,7 +79,7 @@ struct Both {
 impl Both {
     async fn window(&mut self, window: Window, sample: &[f32]) -> Result<()> {
         let plan = self.prepared.plan().clone();
-        self.cpu.take_in(&plan, window, sample);
+        self.cpu.take_in(&plan, window, &[sample]);
         for slot in 0..plan.buffers.len() {
             self.feed(&plan, slot);
         }

@@ -147,8 +147,7 @@ fn buffers(plan: &Plan, ran: bool, ended: bool) -> Vec<usize> {
         buffers.extend(plan.populations.iter().flat_map(|p| [p.spikes, p.traces]).flatten());
     }
     if ended {
-        buffers.extend(plan.populations.iter().map(|p| p.tally));
-        buffers.extend(plan.weighted.iter().filter_map(|w| w.meter));
+        buffers.extend(plan.results().filter(|&buffer| buffer != plan.scores));
     }
     buffers
 }
