@@ -70,6 +70,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     Ok(if whole.tally.bad.is_empty() { Outcome::Good } else { Outcome::SomeBad })
 }
 
+/// Missing shards that are named.
+const MOST_NAMED: usize = 20;
+
 /// A report and where it is.
 struct Part {
     path: PathBuf,
@@ -109,9 +112,14 @@ fn read(paths: &[PathBuf]) -> Result<Vec<Part>> {
         parts.insert(shard.index, Part { path: path.clone(), report });
     }
     let of = first.map_or(0, |(_, shard, _)| shard.of);
-    let missing: Vec<String> = (1..=of).filter(|i| !parts.contains_key(i)).map(|i| format!("{i}/{of}")).collect();
-    if !missing.is_empty() {
-        let message = format!("expected the reports of all {of} shards, these are missing: {}", missing.join(", "));
+    if parts.len() < of {
+        let missing = (1..=of).filter(|i| !parts.contains_key(i)).map(|i| format!("{i}/{of}"));
+        let named: Vec<String> = missing.take(MOST_NAMED).collect();
+        let more = match of - parts.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!("expected the reports of all {of} shards, these are missing: {}{more}", named.join(", "));
         return Err(Error::Request(message));
     }
     Ok(parts.into_values().collect())
@@ -143,22 +151,27 @@ fn open<'a>(part: &'a Part, name: &str) -> Result<(Checked, &'a Written)> {
     // The one beside the report first: it is there that files are copied to together.
     let beside = part.path.with_file_name(written.path.file_name().unwrap_or_default());
     let path: &Path = if beside.exists() { &beside } else { &written.path };
-    Ok((Checked::open(path)?, written))
+    let checked = Checked::open(path)?;
+    checked.check_length(written)?;
+    Ok((checked, written))
 }
 
 /// The scores of all shards, checked.
 fn scores(target: &Path, parts: &[Part]) -> Result<NpyWriter> {
     let row = parts.first().map_or_else(Vec::new, |part| part.report.facts.row.clone());
     let mut whole = NpyWriter::create(target, &row)?;
-    let mut bytes = vec![0; 4 * row.iter().product::<usize>()];
+    let width = 4 * row.iter().product::<usize>();
+    let mut bytes = Vec::new();
     for part in parts {
         let (checked, written) = open(part, "output")?;
-        let data = (bytes.len() * part.report.tally.samples) as u64;
+        let data = width as u128 * part.report.tally.samples as u128;
         let path = written.path.clone();
         let fault = |e: std::io::Error| Error::io(&path, e);
-        let head = written.bytes.checked_sub(data).ok_or_else(|| {
+        let head = u64::try_from(data).ok().and_then(|data| written.bytes.checked_sub(data)).ok_or_else(|| {
             Error::file(&part.path, format!("expected at least {data} bytes of scores, got {}", written.bytes))
         })?;
+        // The file is as long as the report says by now, so there is a row of that width unless there is none.
+        bytes.resize(if part.report.tally.samples > 0 { width } else { 0 }, 0);
         let mut reader = BufReader::with_capacity(1 << 16, checked);
         std::io::copy(&mut reader.by_ref().take(head), &mut std::io::sink()).map_err(fault)?;
         for _ in 0..part.report.tally.samples {
