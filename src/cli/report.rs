@@ -57,7 +57,8 @@ impl Report {
         let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let fault = |e: serde_json::Error| Error::file(path, format!("expected a report of this version, got {e}"));
         let mut value: Value = serde_json::from_slice(&text).map_err(fault)?;
-        let mut tally: Tally = serde_json::from_value(value["counts"].take()).map_err(fault)?;
+        let counts = value.get_mut("counts").map(Value::take).unwrap_or_default();
+        let mut tally: Tally = serde_json::from_value(counts).map_err(fault)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let bad = value["bad"].as_array().into_iter().flatten();
         tally.bad = bad.map(|bad| (text(&bad["name"]), text(&bad["reason"]))).collect();

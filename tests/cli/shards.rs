@@ -95,6 +95,10 @@ fn damaged_reports_are_refused() {
         let message = damaged(place, value);
         assert!(message.contains(part), "{message}");
     }
+    for text in ["\"a text\"", "[1]", "7", "{}"] {
+        bench.folder.put("damaged.json", text.as_bytes());
+        assert!(bench.fails("merge damaged.json --report r.json").contains("expected a report"), "{text}");
+    }
     let mut alone = sound.clone();
     alone["shard"]["of"] = (1u64 << 60).into();
     alone["job"]["samples"] = (20u64 << 59).to_string().into();
