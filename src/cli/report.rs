@@ -140,6 +140,7 @@ impl Report {
         let mut report = json!({
             "samples": tally.samples, "good": tally.good(),
             "bad": tally.bad.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
+            "fallbacks": tally.fallbacks,
             "accuracy": tally.accuracy().map(|(right, total)| right as f64 / total as f64),
             "labelled": tally.accuracy().map(|(_, total)| total),
             "confusion": self.confusion(),
@@ -187,6 +188,9 @@ impl Report {
         let _ = write!(out, "{good} sample{}, {steps} step{}", plural(good), plural(steps));
         let _ = write!(out, ", read-out {}", facts.readout);
         let _ = writeln!(out, ", batch {}", facts.batch);
+        for fallback in &tally.fallbacks {
+            let _ = writeln!(out, "fallback   {fallback}");
+        }
         if let Some((right, total)) = tally.accuracy() {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
             self.confusion_table(out);

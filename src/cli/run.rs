@@ -1,18 +1,21 @@
 //! `saltatory run`: samples in, predictions out.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use saltatory::io::dataset::Dataset;
-use saltatory::network::Readout;
+use saltatory::network::{Readout, compile};
+use saltatory::plan::{Plan, Request};
 use saltatory::run::{Device, Options};
 use saltatory::{Error, Network, Result, Session};
 
+use super::batch::fallback::{Computer, Fallback};
 use super::batch::job::{self, Job};
 use super::batch::outputs::{Form, Paths};
 use super::batch::pipeline::{Pipeline, saved_text, with_saved};
-use super::batch::results::{Results, Start};
+use super::batch::results::{DEVICE, Results, Start};
 use super::batch::shard::Shard;
 use super::batch::size;
 use super::batch::stop::Stop;
@@ -33,7 +36,7 @@ use super::{Outcome, compare, devices, print, progress};
   saltatory run lif.nir current.npy --dt 1e-4 --readout trace --record everything.npz
 
 A run that is interrupted leaves hidden files beside its outputs (.NAME.partial, .NAME.journal): the same command with
---resume goes on from there and ends with the same results.
+--resume goes on from there and ends with the same results; --device may be another one.
 
 Exit codes: 0 all good, 2 some inputs bad (their rows are NaN), 1 failed, 130 stopped by SIGINT or SIGTERM.")]
 pub struct Arguments {
@@ -57,6 +60,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// auto, cpu, reference (the plain twins on the CPU), gpu, an index from `saltatory devices`, or a part of a name.
+    /// A GPU that is lost is opened anew; where that fails too, `auto` goes on on the CPU.
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads (default: one for each core).
@@ -97,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         return compare::run(&device, network, samples, arguments.model.steps);
     }
     let prepared = Prepared::new(arguments, network, device, &mut samples)?;
-    let Prepared { mut session, form, facts, job, classes, values, threads, in_flight } = prepared;
+    let Prepared { computer, form, facts, job, classes, values, threads, in_flight } = prepared;
     let results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
     let (all, done) = (samples.len(), results.done());
     if arguments.resume && !arguments.quiet {
@@ -110,8 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let bar = progress::bar(all, arguments.quiet || arguments.json);
     bar.set_position(done as u64);
     let stop = if results.is_written() { Stop::listen()? } else { Stop::default() };
-    let (batch, session) = (facts.batch, &mut session);
-    let pipeline = Pipeline { session, batch, in_flight, decoders: threads, values, stop, bar: bar.clone() };
+    let (batch, fallback) = (facts.batch, Fallback::new(computer, arguments.device == "auto"));
+    let pipeline = Pipeline { fallback, batch, in_flight, decoders: threads, values, stop, bar: bar.clone() };
     let (results, ran) = pipeline.run(samples, results);
     bar.finish_and_clear();
     match ran {
@@ -173,7 +177,7 @@ impl Arguments {
 
 /// A run about to begin.
 struct Prepared {
-    session: Session,
+    computer: Computer,
     form: Form,
     facts: Facts,
     job: Job,
@@ -202,7 +206,7 @@ impl Prepared {
             record: arguments.record.is_some(),
             ..Default::default()
         };
-        let mut session = Session::new(network, options)?;
+        let mut session = Session::new(network, options.clone())?;
         let plan = session.plan(samples.steps())?;
         let (readout, steps) = (session.readout(), plan.request.steps);
         let classes: usize = plan.score_shape.iter().product();
@@ -213,7 +217,7 @@ impl Prepared {
         let automatic = || size::automatic(&plan, &device, threads, values, row.iter().product());
         let batch = arguments.batch.unwrap_or_else(automatic);
         // What merges depend on, and what going on with a run does.
-        let mut shared = job::of_plan(&plan);
+        let mut shared = job::of_plan(&anywhere(session.network(), plan));
         shared.extend(job::of_samples(samples));
         shared.insert("reading".into(), arguments.input.choices(input));
         if let Some(labels) = arguments.input.labels() {
@@ -222,8 +226,8 @@ impl Prepared {
         let mut job = shared.clone();
         shared.retain(|name, _| !name.starts_with("time"));
         job.insert("model".into(), arguments.model.name());
-        job.insert("device".into(), device.name());
-        job.insert("--batch".into(), batch.to_string());
+        job.insert(DEVICE.into(), device.name());
+        job.insert("--batch".into(), arguments.batch.map_or_else(|| "automatic".into(), |batch| batch.to_string()));
         job.extend(arguments.paths().given().map(|(option, path)| (option.into(), path.display().to_string())));
         if let Some(shard) = arguments.shard {
             let all = samples.len();
@@ -250,6 +254,13 @@ impl Prepared {
             files: Default::default(),
         };
         let form = Form { row, names: input.classes.clone(), has_labels };
-        Ok(Prepared { session, form, facts, job, classes, values, threads, in_flight })
+        let computer = Computer { session, options, asked: arguments.device.clone() };
+        Ok(Prepared { computer, form, facts, job, classes, values, threads, in_flight })
     }
+}
+
+/// The plan that tells jobs apart: without what a device limits, so that a run can go on on another one.
+fn anywhere(network: &Network, plan: Arc<Plan>) -> Arc<Plan> {
+    let request = Request { slice: None, binding_limit: usize::MAX, ..plan.request };
+    if request == plan.request { plan } else { compile(network, &request).map_or(plan, Arc::new) }
 }

@@ -13,6 +13,9 @@ pub struct Tally {
     /// Name and reason of every bad sample.
     #[serde(default)]
     pub bad: Vec<(String, String)>,
+    /// Where and why the run went on otherwise than it began: on another device, with less at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
     /// Good samples by label and prediction.
     pub confusion: BTreeMap<usize, BTreeMap<usize, u64>>,
     /// Seconds from the first sample read to the last result written.
@@ -30,6 +33,7 @@ impl Tally {
     pub fn add(&mut self, other: &Tally) {
         self.samples = self.samples.saturating_add(other.samples);
         self.bad.extend_from_slice(&other.bad);
+        self.fallbacks.extend_from_slice(&other.fallbacks);
         for (&label, row) in &other.confusion {
             row.iter().for_each(|(&prediction, &n)| self.confuse(label, prediction, n));
         }

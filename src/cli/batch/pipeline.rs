@@ -8,9 +8,9 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use saltatory::io::ahead::Ahead;
 use saltatory::io::dataset::{Dataset, Sample};
-use saltatory::run::Ticket;
-use saltatory::{Error, Result, Session};
+use saltatory::{Error, Result};
 
+use super::fallback::{Begun, Engine, Fallback};
 use super::results::{Batch, Results};
 use super::stop::Stop;
 
@@ -20,8 +20,8 @@ const WAITING: usize = 2;
 const VALUES_AHEAD: usize = 64 << 20;
 
 /// How samples go through.
-pub struct Pipeline<'a> {
-    pub session: &'a mut Session,
+pub struct Pipeline<E> {
+    pub fallback: Fallback<E>,
     /// Samples computed together.
     pub batch: usize,
     /// Batches on the device while another is begun.
@@ -34,7 +34,7 @@ pub struct Pipeline<'a> {
     pub bar: ProgressBar,
 }
 
-impl Pipeline<'_> {
+impl<E: Engine> Pipeline<E> {
     /// Runs samples through; false where it was stopped before the last. The results come back whatever happens.
     pub fn run(mut self, samples: Dataset, results: Results) -> (Results, Result<bool>) {
         let (to_write, computed) = sync_channel(WAITING);
@@ -63,11 +63,11 @@ impl Pipeline<'_> {
             let batch = if stopped { Vec::new() } else { self.collect(&mut samples) };
             let ends = batch.is_empty() || self.stop.asked();
             if !batch.is_empty() {
-                under_way.push_back(self.begin(batch, sequence)?);
+                under_way.push_back(self.begin(batch, sequence));
             }
             while under_way.len() > if ends { 0 } else { self.in_flight } {
                 let Some(batch) = under_way.pop_front() else { break };
-                if to_write.send(self.end(batch, &mut idle_since)?).is_err() {
+                if to_write.send(self.end(batch, sequence, &mut idle_since)?).is_err() {
                     return Ok(false);
                 }
             }
@@ -81,20 +81,26 @@ impl Pipeline<'_> {
         samples.take(self.batch).collect()
     }
 
-    fn begin(&mut self, samples: Vec<Sample>, sequence: Option<usize>) -> Result<UnderWay> {
+    fn begin(&mut self, samples: Vec<Sample>, sequence: Option<usize>) -> UnderWay<E::Ticket> {
         let mut batch = UnderWay { samples, ticket: None, begun: Instant::now() };
         let good = batch.good();
         if !good.is_empty() {
-            batch.ticket = Some(self.session.submit(&good, sequence)?);
+            batch.ticket = self.fallback.submit(&good, sequence);
         }
-        Ok(batch)
+        batch
     }
 
-    fn end(&mut self, mut batch: UnderWay, idle_since: &mut Instant) -> Result<Batch> {
-        let output = match batch.ticket.take() {
-            Some(ticket) => Some(self.session.finish(ticket, &batch.good())?),
-            None => None,
-        };
+    fn end(
+        &mut self,
+        mut batch: UnderWay<E::Ticket>,
+        sequence: Option<usize>,
+        idle_since: &mut Instant,
+    ) -> Result<Batch> {
+        let (ticket, good) = (batch.ticket.take(), batch.good());
+        let output = if good.is_empty() { None } else { Some(self.fallback.finish(ticket, &good, sequence)) };
+        let notes = self.fallback.notes();
+        notes.iter().for_each(|note| self.bar.suspend(|| eprintln!("warning: {note}")));
+        let output = output.transpose()?;
         let now = Instant::now();
         let busy_from = batch.begun.max(*idle_since);
         *idle_since = now;
@@ -102,6 +108,7 @@ impl Pipeline<'_> {
         Ok(Batch {
             samples: samples.collect(),
             output,
+            notes,
             seconds: (now - batch.begun).as_secs_f64(),
             busy: (now - busy_from).as_secs_f64(),
         })
@@ -109,14 +116,14 @@ impl Pipeline<'_> {
 }
 
 /// A batch on the device.
-struct UnderWay {
+struct UnderWay<T> {
     samples: Vec<Sample>,
-    /// What computes the good ones; `None` where there are none.
-    ticket: Option<Ticket>,
+    /// What computes the good ones; `None` where there are none, or too many at once.
+    ticket: Option<Begun<T>>,
     begun: Instant,
 }
 
-impl UnderWay {
+impl<T> UnderWay<T> {
     fn good(&self) -> Vec<&[f32]> {
         self.samples.iter().filter_map(|s| s.values.as_deref().ok()).collect()
     }

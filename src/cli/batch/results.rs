@@ -11,6 +11,9 @@ use super::outputs::{Form, Outputs, Paths};
 use crate::cli::sinks::{self, Row};
 use crate::cli::tally::Tally;
 
+/// The name in a job of what it runs on.
+pub const DEVICE: &str = "device";
+
 /// How a run deals with what another has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -28,6 +31,8 @@ pub struct Batch {
     pub samples: Vec<(String, Option<u32>, Option<String>)>,
     /// Of the good ones; `None` where there are none.
     pub output: Option<Output>,
+    /// What became of the device meanwhile.
+    pub notes: Vec<String>,
     /// Seconds that it took.
     pub seconds: f64,
     /// Seconds of these in which no other batch was on the device.
@@ -77,6 +82,11 @@ impl Results {
         if let Some(past) = past {
             let done = past.progress.tally.samples;
             check(&past, job, start).map_err(|message| Error::file(&path, format!("{done} samples of {message}")))?;
+            if let (Some(then), Some(now)) = (past.job.get(DEVICE), job.get(DEVICE))
+                && then != now
+            {
+                results.fresh.fallbacks.push(format!("after {done} samples: resumed on {now}, begun on {then}"));
+            }
             results.outputs.open(paths, &results.form, Some(&past.progress))?;
             results.safe = past.progress.tally;
             results.journal = Some(journal);
@@ -111,6 +121,8 @@ impl Results {
     /// Writes the rows of a batch, in order; bad samples are named, and their rows are NaN.
     pub fn write(&mut self, batch: &Batch) -> Result<()> {
         self.torn = true;
+        let done = self.done();
+        self.fresh.fallbacks.extend(batch.notes.iter().map(|note| format!("after {done} samples: {note}")));
         if let Some(output) = &batch.output {
             self.fresh.latencies.push(batch.seconds);
             self.fresh.busy += batch.busy;
@@ -213,7 +225,8 @@ fn check(past: &Past, job: &Job, start: Start) -> Result<(), String> {
     if start != Start::Resume {
         return Err("an interrupted run are there: go on with `--resume`, or begin anew with `--restart`".into());
     }
-    match difference(&past.job, job, &[]) {
+    // Results are the same on every device that `saltatory devices --verify` finds exact.
+    match difference(&past.job, job, &[DEVICE]) {
         Some(difference) => Err(format!(
             "another run are there, `--resume` cannot go on with them (undo the difference, or begin anew with \
              `--restart`):{difference}"
