@@ -19,6 +19,7 @@ use super::batch::results::{DEVICE, Results, Start};
 use super::batch::shard::Shard;
 use super::batch::size;
 use super::batch::stop::Stop;
+use super::batch::trace::Trace;
 use super::input::Input;
 use super::model::Model;
 use super::report::{Facts, Report, footprint};
@@ -78,6 +79,9 @@ pub struct Arguments {
     /// Run only the I-th of N equal parts of the samples; `saltatory merge` joins them. Needs --report.
     #[arg(long, value_name = "I/N", requires = "report", conflicts_with = "compare")]
     shard: Option<Shard>,
+    /// Write what every thread did when, for chrome://tracing or Perfetto.
+    #[arg(long, value_name = "FILE.json", conflicts_with = "compare")]
+    trace: Option<PathBuf>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -92,6 +96,14 @@ pub struct Arguments {
 /// Runs a network on samples.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let every = arguments.check()?;
+    let trace = Trace::create(arguments.trace.as_deref())?;
+    let ended = run_traced(arguments, every, &trace);
+    // Of a run that fails or is stopped, too.
+    let written = trace.write();
+    ended.and_then(|outcome| written.map(|()| outcome))
+}
+
+fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<Outcome> {
     let paths = arguments.paths();
     paths.check()?;
     let network = arguments.model.open()?;
@@ -102,7 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let prepared = Prepared::new(arguments, network, device, &mut samples)?;
     let Prepared { computer, form, facts, job, classes, values, threads, in_flight } = prepared;
-    let results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
+    let mut results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
+    results.trace = trace.clone();
     let (all, done) = (samples.len(), results.done());
     if arguments.resume && !arguments.quiet {
         eprintln!(
@@ -115,7 +128,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     bar.set_position(done as u64);
     let stop = if results.is_written() { Stop::listen()? } else { Stop::default() };
     let (batch, fallback) = (facts.batch, Fallback::new(computer, arguments.device == "auto"));
-    let pipeline = Pipeline { fallback, batch, in_flight, decoders: threads, values, stop, bar: bar.clone() };
+    let pipeline = Pipeline {
+        fallback,
+        batch,
+        in_flight,
+        decoders: threads,
+        values,
+        stop,
+        bar: bar.clone(),
+        trace: trace.clone(),
+    };
     let (results, ran) = pipeline.run(samples, results);
     bar.finish_and_clear();
     match ran {
@@ -151,6 +173,11 @@ impl Arguments {
     fn check(&self) -> Result<Duration> {
         if self.batch == Some(0) {
             return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
+        }
+        if let Some(trace) = &self.trace
+            && self.paths().given().any(|(_, path)| path == trace)
+        {
+            return Err(Error::Request(format!("--trace: expected a file of its own, got {}", trace.display())));
         }
         Duration::try_from_secs_f64(self.checkpoint)
             .map_err(|e| Error::Request(format!("--checkpoint: expected seconds, got {}: {e}", self.checkpoint)))

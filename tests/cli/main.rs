@@ -11,6 +11,7 @@ mod gpu;
 mod night;
 mod results;
 mod shards;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -13,3 +13,4 @@ pub mod results;
 pub mod shard;
 pub mod size;
 pub mod stop;
+pub mod trace;

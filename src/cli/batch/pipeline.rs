@@ -13,6 +13,7 @@ use saltatory::{Error, Result};
 use super::fallback::{Begun, Engine, Fallback};
 use super::results::{Batch, Results};
 use super::stop::Stop;
+use super::trace::Trace;
 
 /// Batches that may wait to be written.
 const WAITING: usize = 2;
@@ -32,6 +33,7 @@ pub struct Pipeline<E> {
     pub values: usize,
     pub stop: Stop,
     pub bar: ProgressBar,
+    pub trace: Trace,
 }
 
 impl<E: Engine> Pipeline<E> {
@@ -55,7 +57,7 @@ impl<E: Engine> Pipeline<E> {
         let sequence = samples.steps();
         // Enough for the batch that is collected and the next; fewer where samples are large.
         let ahead = (2 * self.batch).min(VALUES_AHEAD / self.values.max(1)).max(1);
-        let mut samples = Ahead::new(samples, self.decoders, ahead)?;
+        let mut samples = Ahead::watched(samples, self.decoders, ahead, self.trace.watch())?;
         let mut under_way = VecDeque::new();
         let mut idle_since = Instant::now();
         loop {
@@ -78,14 +80,14 @@ impl<E: Engine> Pipeline<E> {
     }
 
     fn collect(&self, samples: &mut Ahead) -> Vec<Sample> {
-        samples.take(self.batch).collect()
+        self.trace.span("collect", self.batch, || samples.take(self.batch).collect())
     }
 
     fn begin(&mut self, samples: Vec<Sample>, sequence: Option<usize>) -> UnderWay<E::Ticket> {
         let mut batch = UnderWay { samples, ticket: None, begun: Instant::now() };
         let good = batch.good();
         if !good.is_empty() {
-            batch.ticket = self.fallback.submit(&good, sequence);
+            batch.ticket = self.trace.span("submit", good.len(), || self.fallback.submit(&good, sequence));
         }
         batch
     }
@@ -97,7 +99,8 @@ impl<E: Engine> Pipeline<E> {
         idle_since: &mut Instant,
     ) -> Result<Batch> {
         let (ticket, good) = (batch.ticket.take(), batch.good());
-        let output = if good.is_empty() { None } else { Some(self.fallback.finish(ticket, &good, sequence)) };
+        let finish = || self.trace.span("finish", good.len(), || self.fallback.finish(ticket, &good, sequence));
+        let output = (!good.is_empty()).then(finish);
         let notes = self.fallback.notes();
         notes.iter().for_each(|note| self.bar.suspend(|| eprintln!("warning: {note}")));
         let output = output.transpose()?;
@@ -132,7 +135,8 @@ impl<T> UnderWay<T> {
 /// Writes batches as they come; ends at the first that cannot be written.
 fn write(mut results: Results, computed: &Receiver<Batch>, bar: &ProgressBar) -> (Results, Result<()>) {
     for batch in computed {
-        let wrote = results.write(&batch);
+        let trace = results.trace.clone();
+        let wrote = trace.span("write", batch.samples.len(), || results.write(&batch));
         bar.inc(batch.samples.len() as u64);
         if wrote.is_err() {
             return (results, wrote);

@@ -8,6 +8,7 @@ use saltatory::{Error, Result};
 use super::job::{Job, difference};
 use super::journal::{Journal, Past, Progress};
 use super::outputs::{Form, Outputs, Paths};
+use super::trace::Trace;
 use crate::cli::sinks::{self, Row};
 use crate::cli::tally::Tally;
 
@@ -55,6 +56,7 @@ pub struct Results {
     every: Duration,
     /// A batch is written in part: what is in the files cannot be made safe.
     torn: bool,
+    pub trace: Trace,
 }
 
 impl Results {
@@ -70,8 +72,19 @@ impl Results {
         let now = Instant::now();
         let (safe, fresh) = (Tally::default(), Tally::default());
         let outputs = Outputs::default();
-        let mut results =
-            Results { outputs, journal: None, form, classes, safe, fresh, clock: now, last: now, every, torn: false };
+        let mut results = Results {
+            outputs,
+            journal: None,
+            form,
+            classes,
+            safe,
+            fresh,
+            clock: now,
+            last: now,
+            every,
+            torn: false,
+            trace: Trace::default(),
+        };
         let Some((_, first)) = paths.given().next() else {
             let message = "--resume: expected --output, --predictions, --report or --record, which hold what is done";
             return if start == Start::Resume { Err(Error::Request(message.into())) } else { Ok(results) };
@@ -177,7 +190,9 @@ impl Results {
         let tally = std::mem::take(&mut self.fresh);
         let mut progress = Progress { tally, complete, ..Progress::default() };
         if let Some(journal) = &mut self.journal {
-            let saved = self.outputs.sync(&mut progress).and_then(|()| journal.append(&progress));
+            let (outputs, samples) = (&mut self.outputs, progress.tally.samples);
+            let save = || outputs.sync(&mut progress).and_then(|()| journal.append(&progress));
+            let saved = self.trace.span("save", samples, save);
             if let Err(error) = saved {
                 self.fresh = progress.tally;
                 return Err(error);
