@@ -281,7 +281,7 @@ impl Prepared {
             files: Default::default(),
         };
         let form = Form { row, names: input.classes.clone(), has_labels };
-        let computer = Computer { session, options, asked: arguments.device.clone() };
+        let computer = Computer { session, options };
         Ok(Prepared { computer, form, facts, job, classes, values, threads, in_flight })
     }
 }

@@ -12,8 +12,6 @@ use saltatory::run::{Device, Options, Output, Ticket};
 use saltatory::tensor::Tensor;
 use saltatory::{Error, Result, Session};
 
-use crate::cli::devices;
-
 /// What computes batches: a session, or in tests what fails when it is told to.
 pub trait Engine: Sized {
     /// A batch under way.
@@ -39,8 +37,6 @@ pub enum Place {
 pub struct Computer {
     pub session: Session,
     pub options: Options,
-    /// The device that was asked for.
-    pub asked: String,
 }
 
 impl Engine for Computer {
@@ -55,15 +51,16 @@ impl Engine for Computer {
     }
 
     fn moved(&self, to: Place) -> Result<Computer> {
-        let device = match to {
-            Place::Cpu => Device::Cpu,
-            // `auto` has taken the best one; asked again it could take the CPU without a word.
-            Place::Same if self.asked == "auto" => devices::choose("gpu")?,
-            Place::Same => devices::choose(&self.asked)?,
+        let device = match (to, &self.options.device) {
+            (Place::Cpu, _) => Device::Cpu,
+            // By its name: indices, and which one is the best, may have changed with what is lost.
+            #[cfg(feature = "gpu")]
+            (Place::Same, Device::Gpu(gpu)) => crate::cli::devices::choose(&gpu.info().name)?,
+            (Place::Same, other) => other.clone(),
         };
         let options = Options { device, ..self.options.clone() };
         let session = Session::new(self.session.network().clone(), options.clone())?;
-        Ok(Computer { session, options, asked: self.asked.clone() })
+        Ok(Computer { session, options })
     }
 }
 
@@ -350,7 +347,7 @@ mod tests {
     fn a_real_device_is_opened_anew() {
         use saltatory::Network;
         use saltatory::neuron::Lif;
-        let Ok(device) = devices::choose("gpu") else {
+        let Ok(device) = crate::cli::devices::choose("gpu") else {
             println!("skipped: no GPU adapter found");
             return;
         };
@@ -362,7 +359,7 @@ mod tests {
         let expected = Session::new(network.clone(), Options::default()).unwrap().run_samples(&rows, None).unwrap();
         let options = Options { device: device.clone(), ..Options::default() };
         let session = Session::new(network, options.clone()).unwrap();
-        let mut fallback = Fallback::new(Computer { session, options, asked: "gpu".into() }, false);
+        let mut fallback = Fallback::new(Computer { session, options }, false);
         for lost in [false, true, false] {
             let begun = fallback.submit(&rows, None);
             if let (true, Device::Gpu(gpu)) = (lost, &device) {
