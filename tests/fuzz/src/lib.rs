@@ -105,7 +105,6 @@ pub fn network(mut network: Network, written: bool) {
     let input = Tensor::filled([&[2], &network.input.shape[..]].concat(), 1.0);
     let options = saltatory::run::Options {
         steps: Some(steps),
-        threads: Some(1),
         record: true,
         memory_limit: Some(2 * MOST_BYTES),
         ..Default::default()
