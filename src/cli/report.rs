@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use saltatory::layer::MAX_ELEMENTS;
+use saltatory::tensor::element_count;
 use saltatory::{Error, Network, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,6 +49,8 @@ pub struct Report {
 
 /// Confusion tables wider than this are left to the JSON report.
 const WIDEST_TABLE: usize = 12;
+/// Wider ones grow by the square: they are left to the counts of the JSON report, where a cell that is zero takes no room.
+const WIDEST_JSON: usize = 2048;
 /// Bad inputs that are named on the terminal.
 const NAMED_BAD: usize = 10;
 
@@ -56,16 +60,37 @@ impl Report {
         let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let fault = |e: serde_json::Error| Error::file(path, format!("expected a report of this version, got {e}"));
         let mut value: Value = serde_json::from_slice(&text).map_err(fault)?;
-        let mut tally: Tally = serde_json::from_value(value["counts"].take()).map_err(fault)?;
+        let counts = value.get_mut("counts").map(Value::take).unwrap_or_default();
+        let mut tally: Tally = serde_json::from_value(counts).map_err(fault)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let bad = value["bad"].as_array().into_iter().flatten();
         tally.bad = bad.map(|bad| (text(&bad["name"]), text(&bad["reason"]))).collect();
-        Ok(Report { facts: serde_json::from_value(value).map_err(fault)?, tally })
+        let report = Report { facts: serde_json::from_value(value).map_err(fault)?, tally };
+        report
+            .check()
+            .map_err(|message| Error::file(path, format!("expected a report that a run wrote: {message}")))?;
+        Ok(report)
     }
 
-    /// Rows are labels, columns predictions; empty without labels.
+    /// Says what no run could have written.
+    fn check(&self) -> Result<(), String> {
+        let Facts { row, shard, .. } = &self.facts;
+        let (samples, bad) = (self.tally.samples, self.tally.bad.len());
+        if bad > samples {
+            return Err(format!("it has {bad} bad inputs among {samples} samples"));
+        }
+        if element_count(row).is_none_or(|n| !(1..=MAX_ELEMENTS).contains(&n)) {
+            return Err(format!("its rows have the absurd shape {row:?}"));
+        }
+        match shard {
+            Some(shard) if !(1..=shard.of).contains(&shard.index) => Err(format!("its shard is {shard}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rows are labels, columns predictions; empty without labels, and where it would be too wide.
     fn confusion(&self) -> Vec<Vec<u64>> {
-        let size = self.facts.confusion_size;
+        let size = if self.facts.confusion_size > WIDEST_JSON { 0 } else { self.facts.confusion_size };
         let mut table = vec![vec![0; size]; size];
         for (&label, row) in &self.tally.confusion {
             for (&prediction, &n) in row {
@@ -118,6 +143,7 @@ impl Report {
         let mut report = json!({
             "samples": tally.samples, "good": tally.good(),
             "bad": tally.bad.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
+            "fallbacks": tally.fallbacks,
             "accuracy": tally.accuracy().map(|(right, total)| right as f64 / total as f64),
             "labelled": tally.accuracy().map(|(_, total)| total),
             "confusion": self.confusion(),
@@ -166,6 +192,9 @@ impl Report {
         let _ = write!(out, "{good} sample{}, {steps} step{}", plural(good), plural(steps));
         let _ = write!(out, ", read-out {}", facts.readout);
         let _ = writeln!(out, ", batch {}", facts.batch);
+        for fallback in &tally.fallbacks {
+            let _ = writeln!(out, "fallback   {fallback}");
+        }
         if let Some((right, total)) = tally.accuracy() {
             let _ = writeln!(out, "accuracy   {:.2} %  ({right} of {total})", 100.0 * right as f64 / total as f64);
             self.confusion_table(out);

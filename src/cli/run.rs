@@ -1,21 +1,25 @@
 //! `saltatory run`: samples in, predictions out.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use saltatory::io::dataset::Dataset;
-use saltatory::network::Readout;
+use saltatory::network::{Readout, compile};
+use saltatory::plan::{Plan, Request};
 use saltatory::run::{Device, Options};
 use saltatory::{Error, Network, Result, Session};
 
+use super::batch::fallback::{Computer, Fallback};
 use super::batch::job::{self, Job};
 use super::batch::outputs::{Form, Paths};
 use super::batch::pipeline::{Pipeline, saved_text, with_saved};
-use super::batch::results::{Results, Start};
+use super::batch::results::{DEVICE, Results, Start};
 use super::batch::shard::Shard;
 use super::batch::size;
 use super::batch::stop::Stop;
+use super::batch::trace::Trace;
 use super::course::Course;
 use super::input::Input;
 use super::model::Model;
@@ -37,7 +41,7 @@ use super::{Outcome, compare, devices, note, print, progress};
   saltatory run lif.nir current.npy --dt 1e-4 --readout trace --record everything.npz
 
 A run that is interrupted leaves hidden files beside its outputs (.NAME.partial, .NAME.journal): the same command with
---resume goes on from there and ends with the same results.
+--resume goes on from there and ends with the same results; --device may be another one.
 
 Exit codes: 0 all good, 2 some inputs bad (their rows are NaN), 1 failed, 130 stopped by SIGINT or SIGTERM.")]
 pub struct Arguments {
@@ -64,6 +68,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// auto, cpu, reference (the plain twins on the CPU), gpu, an index from `saltatory devices`, or a part of a name.
+    /// A GPU that is lost is opened anew; where that fails too, `auto` goes on on the CPU.
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads (default: one for each core).
@@ -81,6 +86,9 @@ pub struct Arguments {
     /// Run only the I-th of N equal parts of the samples; `saltatory merge` joins them. Needs --report.
     #[arg(long, value_name = "I/N", requires = "report", conflicts_with = "compare")]
     shard: Option<Shard>,
+    /// Write what every thread did when, for chrome://tracing or Perfetto.
+    #[arg(long, value_name = "FILE.json", conflicts_with = "compare")]
+    trace: Option<PathBuf>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -95,6 +103,14 @@ pub struct Arguments {
 /// Runs a network on samples.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let every = arguments.check()?;
+    let trace = Trace::create(arguments.trace.as_deref())?;
+    let ended = run_traced(arguments, every, &trace);
+    // Of a run that fails or is stopped, too.
+    let written = trace.write();
+    ended.and_then(|outcome| written.map(|()| outcome))
+}
+
+fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<Outcome> {
     let paths = arguments.paths();
     paths.check()?;
     let network = arguments.model.open()?;
@@ -104,8 +120,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         return compare::run(&device, network, samples, arguments.model.steps);
     }
     let prepared = Prepared::new(arguments, network, device, &mut samples)?;
-    let Prepared { mut session, form, facts, job, classes, values, threads, in_flight } = prepared;
-    let results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
+    let Prepared { mut computer, form, facts, job, classes, values, threads, in_flight } = prepared;
+    let mut results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
+    results.trace = trace.clone();
     let (all, done) = (samples.len(), results.done());
     if arguments.resume && !arguments.quiet {
         note(&match done {
@@ -114,16 +131,24 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         });
     }
     if let Some(state) = results.state() {
-        session.set_state(state)?;
+        computer.session.set_state(state)?;
     }
     samples.narrow(done..all);
     let bar = progress::bar(all, arguments.quiet || arguments.json);
     bar.set_position(done as u64);
     let stop = if results.is_written() { Stop::listen()? } else { Stop::default() };
-    let (batch, keep_state) = (facts.batch, arguments.course.keep_state);
-    let bar_of_run = bar.clone();
-    let session = &mut session;
-    let pipeline = Pipeline { session, batch, keep_state, in_flight, decoders: threads, values, stop, bar: bar_of_run };
+    let (batch, fallback) = (facts.batch, Fallback::new(computer, arguments.device == "auto"));
+    let pipeline = Pipeline {
+        fallback,
+        batch,
+        keep_state: arguments.course.keep_state,
+        in_flight,
+        decoders: threads,
+        values,
+        stop,
+        bar: bar.clone(),
+        trace: trace.clone(),
+    };
     let (results, ran) = pipeline.run(samples, results);
     bar.finish_and_clear();
     match ran {
@@ -165,6 +190,11 @@ impl Arguments {
         if self.batch == Some(0) {
             return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
         }
+        if let Some(trace) = &self.trace
+            && self.paths().given().any(|(_, path)| path == trace)
+        {
+            return Err(Error::Request(format!("--trace: expected a file of its own, got {}", trace.display())));
+        }
         Duration::try_from_secs_f64(self.checkpoint)
             .map_err(|e| Error::Request(format!("--checkpoint: expected seconds, got {}: {e}", self.checkpoint)))
     }
@@ -190,7 +220,7 @@ impl Arguments {
 
 /// A run about to begin.
 struct Prepared {
-    session: Session,
+    computer: Computer,
     form: Form,
     facts: Facts,
     job: Job,
@@ -225,7 +255,7 @@ impl Prepared {
             ..Default::default()
         };
         let margin = options.confident.map(|confident| confident.margin);
-        let mut session = Session::new(network, options)?;
+        let mut session = Session::new(network, options.clone())?;
         let named = |e: Error| match course.initial_path() {
             Some(path) if e.to_string().starts_with("state `") => Error::file(path, e.to_string()),
             _ => e,
@@ -243,7 +273,7 @@ impl Prepared {
         let automatic = || size::automatic(&plan, &device, threads, values, row.iter().product());
         let batch = arguments.batch.unwrap_or_else(automatic);
         // What merges depend on, and what going on with a run does.
-        let mut shared = job::of_plan(&plan);
+        let mut shared = job::of_plan(&anywhere(session.network(), plan));
         shared.extend(job::of_samples(samples));
         shared.insert("reading".into(), arguments.input.choices(input));
         arguments.input.others().for_each(|(name, path)| shared.extend(job::of_file(name, path)));
@@ -251,8 +281,8 @@ impl Prepared {
         let mut job = shared.clone();
         shared.retain(|name, _| !name.starts_with("time"));
         job.insert("model".into(), arguments.model.name());
-        job.insert("device".into(), device.name());
-        job.insert("--batch".into(), batch.to_string());
+        job.insert(DEVICE.into(), device.name());
+        job.insert("--batch".into(), arguments.batch.map_or_else(|| "automatic".into(), |batch| batch.to_string()));
         job.extend(arguments.paths().given().map(|(option, path)| (option.into(), path.display().to_string())));
         if let Some(shard) = arguments.shard {
             let all = samples.len();
@@ -281,6 +311,13 @@ impl Prepared {
         };
         let columns = Columns { labels: has_labels, steps: samples.is_ragged() || course.may_stop() };
         let form = Form { row, names: input.classes.clone(), columns, steps };
-        Ok(Prepared { session, form, facts, job, classes, values, threads, in_flight })
+        let computer = Computer { session, options };
+        Ok(Prepared { computer, form, facts, job, classes, values, threads, in_flight })
     }
+}
+
+/// The plan that tells jobs apart: without what a device limits, so that a run can go on on another one.
+fn anywhere(network: &Network, plan: Arc<Plan>) -> Arc<Plan> {
+    let request = Request { slice: None, binding_limit: usize::MAX, ..plan.request };
+    if request == plan.request { plan } else { compile(network, &request).map_or(plan, Arc::new) }
 }

@@ -13,6 +13,9 @@ pub struct Tally {
     /// Name and reason of every bad sample.
     #[serde(default)]
     pub bad: Vec<(String, String)>,
+    /// Where and why the run went on otherwise than it began: on another device, with less at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
     /// Good samples by label and prediction.
     pub confusion: BTreeMap<usize, BTreeMap<usize, u64>>,
     /// Good samples by the steps that they ran.
@@ -31,8 +34,9 @@ pub struct Tally {
 impl Tally {
     /// Adds what was counted elsewhere.
     pub fn add(&mut self, other: &Tally) {
-        self.samples += other.samples;
+        self.samples = self.samples.saturating_add(other.samples);
         self.bad.extend_from_slice(&other.bad);
+        self.fallbacks.extend_from_slice(&other.fallbacks);
         for (&label, row) in &other.confusion {
             row.iter().for_each(|(&prediction, &n)| self.confuse(label, prediction, n));
         }
@@ -47,7 +51,8 @@ impl Tally {
 
     /// Adds `n` samples of a label that were predicted as something.
     pub fn confuse(&mut self, label: usize, prediction: usize, n: u64) {
-        *self.confusion.entry(label).or_default().entry(prediction).or_default() += n;
+        let cell = self.confusion.entry(label).or_default().entry(prediction).or_default();
+        *cell = cell.saturating_add(n);
     }
 
     /// Steps that a sample ran, on average.
@@ -59,15 +64,20 @@ impl Tally {
 
     /// Samples that could be read.
     pub fn good(&self) -> usize {
-        self.samples - self.bad.len()
+        self.samples.saturating_sub(self.bad.len())
     }
 
     /// Right predictions and all with a label.
     pub fn accuracy(&self) -> Option<(u64, u64)> {
-        let total: u64 = self.confusion.values().flat_map(BTreeMap::values).sum();
-        let right = self.confusion.iter().filter_map(|(label, row)| row.get(label)).sum();
+        let total = sum(self.confusion.values().flat_map(BTreeMap::values));
+        let right = sum(self.confusion.iter().filter_map(|(label, row)| row.get(label)));
         (total > 0).then_some((right, total))
     }
+}
+
+/// A sum that does not overflow, whatever a file says was counted.
+fn sum<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
+    counts.fold(0, |sum, &n| sum.saturating_add(n))
 }
 
 /// Durations in steps of one percent, so that any number of them takes little memory.
@@ -85,12 +95,15 @@ impl Latencies {
     }
 
     fn add(&mut self, other: &Latencies) {
-        other.0.iter().for_each(|(&step, n)| *self.0.entry(step).or_default() += n);
+        for (&step, &n) in &other.0 {
+            let mine = self.0.entry(step).or_default();
+            *mine = mine.saturating_add(n);
+        }
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.0.values().sum()
+        sum(self.0.values())
     }
 
     /// A quantile in milliseconds; the nearest rank, to within half a percent.
@@ -98,7 +111,7 @@ impl Latencies {
         let rank = ((quantile * self.count() as f64).ceil() as u64).max(1);
         let mut below = 0;
         let at_rank = self.0.iter().find(|&(_, n)| {
-            below += n;
+            below = u64::saturating_add(below, *n);
             below >= rank
         });
         at_rank.map_or(0.0, |(&step, _)| 1e3 * STEP.powi(step))

@@ -41,6 +41,16 @@ impl Checked {
         Ok(Checked { path: path.to_owned(), file, crc: flate2::Crc::new(), bytes: 0 })
     }
 
+    /// Refuses what is not a file of that length before any of it is read.
+    pub fn check_length(&self, expected: &Written) -> Result<()> {
+        let data = self.file.metadata().map_err(|e| Error::io(&self.path, e))?;
+        if data.is_file() && data.len() == expected.bytes {
+            return Ok(());
+        }
+        let message = format!("expected the file that its report names, {} bytes, got {}", expected.bytes, data.len());
+        Err(Error::file(&self.path, message))
+    }
+
     /// What has been read.
     pub fn written(&self) -> Written {
         Written { path: self.path.clone(), bytes: self.bytes, crc32: format!("{:08x}", self.crc.sum()) }

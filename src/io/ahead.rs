@@ -19,6 +19,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::io::dataset::{Dataset, Planned, Sample, Values};
@@ -27,6 +28,9 @@ use crate::io::dataset::{Dataset, Planned, Sample, Values};
 pub struct Ahead {
     samples: Receiver<Coming>,
 }
+
+/// Is told what a thread has done to a sample, and from when to when: `read` of an array, `decode` of an image.
+pub type Watch = Arc<dyn Fn(&'static str, Instant, Instant) + Send + Sync>;
 
 /// A sample that is read, or about to be.
 struct Coming {
@@ -44,14 +48,22 @@ impl Ahead {
     /// # Errors
     /// [`Error::Request`] where no thread can be started.
     pub fn new(samples: Dataset, threads: usize, waiting: usize) -> Result<Ahead> {
+        Self::watched(samples, threads, waiting, None)
+    }
+
+    /// As [`Ahead::new`]; `watch` is told of every sample, by the thread that has read it.
+    ///
+    /// # Errors
+    /// As [`Ahead::new`].
+    pub fn watched(samples: Dataset, threads: usize, waiting: usize, watch: Option<Watch>) -> Result<Ahead> {
         let (coming, received) = sync_channel(waiting.max(1));
         let (tasks, to_do) = sync_channel(waiting.max(1));
         let to_do = Arc::new(Mutex::new(to_do));
         for _ in 0..threads.max(1) {
-            let to_do = to_do.clone();
-            spawn("decode", move || decode(&to_do))?;
+            let (to_do, watch) = (to_do.clone(), watch.clone());
+            spawn("decode", move || decode(&to_do, watch.as_ref()))?;
         }
-        spawn("read", move || read(samples, &coming, &tasks))?;
+        spawn("read", move || read(samples, &coming, &tasks, watch.as_ref()))?;
         Ok(Ahead { samples: received })
     }
 }
@@ -73,8 +85,13 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 /// Goes through the files; ends when nobody takes the samples any more.
-fn read(mut samples: Dataset, coming: &SyncSender<Coming>, tasks: &SyncSender<Task>) {
-    while let Some(Planned { name, label, values }) = samples.plan_next() {
+fn read(mut samples: Dataset, coming: &SyncSender<Coming>, tasks: &SyncSender<Task>, watch: Option<&Watch>) {
+    loop {
+        let start = watch.map(|_| Instant::now());
+        let Some(Planned { name, label, values }) = samples.plan_next() else { return };
+        if let (Values::Read(_), Some(watch), Some(start)) = (&values, watch, start) {
+            watch("read", start, Instant::now());
+        }
         let (to, from) = sync_channel(1);
         if coming.send(Coming { name, label, values: from }).is_err() {
             return;
@@ -90,13 +107,17 @@ fn read(mut samples: Dataset, coming: &SyncSender<Coming>, tasks: &SyncSender<Ta
     }
 }
 
-fn decode(to_do: &Mutex<Receiver<Task>>) {
+fn decode(to_do: &Mutex<Receiver<Task>>, watch: Option<&Watch>) {
     loop {
         // The lock is held while waiting: the others wait for the lock instead.
         let task = to_do.lock().map(|tasks| tasks.recv());
         let Ok(Ok((image, to))) = task else { return };
+        let start = watch.map(|_| Instant::now());
         // A decoder's panic is that image's fault, and not the end of this thread.
         let values = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| image.read()));
+        if let (Some(watch), Some(start)) = (watch, start) {
+            watch("decode", start, Instant::now());
+        }
         if let Ok(values) = values {
             to.send(values).ok();
         }

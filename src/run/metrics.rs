@@ -77,58 +77,66 @@ impl Metrics {
 
     /// Adds the counts of other samples of the same network.
     pub fn add(&mut self, other: &Metrics) {
+        let count = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
         if self.populations.is_empty() && self.weighted.is_empty() {
             let (samples, steps) = (self.samples, self.steps);
             *self = other.clone();
-            self.samples += samples;
-            self.steps += steps;
+            count(&mut self.samples, samples);
+            count(&mut self.steps, steps);
             return;
         }
-        self.samples += other.samples;
-        self.steps += other.steps;
+        count(&mut self.samples, other.samples);
+        count(&mut self.steps, other.steps);
         for (mine, theirs) in self.populations.iter_mut().zip(&other.populations) {
-            mine.spikes += theirs.spikes;
-            mine.active += theirs.active;
-            mine.updates += theirs.updates;
+            count(&mut mine.spikes, theirs.spikes);
+            count(&mut mine.active, theirs.active);
+            count(&mut mine.updates, theirs.updates);
         }
         for (mine, theirs) in self.weighted.iter_mut().zip(&other.weighted) {
-            mine.accumulates += theirs.accumulates;
-            mine.multiply_accumulates += theirs.multiply_accumulates;
-            mine.dense += theirs.dense;
-            mine.performed += theirs.performed;
-            mine.active_inputs += theirs.active_inputs;
-            mine.inputs += theirs.inputs;
+            count(&mut mine.accumulates, theirs.accumulates);
+            count(&mut mine.multiply_accumulates, theirs.multiply_accumulates);
+            count(&mut mine.dense, theirs.dense);
+            count(&mut mine.performed, theirs.performed);
+            count(&mut mine.active_inputs, theirs.active_inputs);
+            count(&mut mine.inputs, theirs.inputs);
         }
     }
 
     /// Spikes per neuron and step of a population.
     pub fn firing_rate(&self, population: &PopulationMetrics) -> f64 {
-        ratio(population.spikes, population.neurons * self.steps)
+        ratio([population.spikes], [self.neuron_steps(population)])
     }
 
     /// Neuron-steps without a spike, of all there are, over every population that fires.
     pub fn activation_sparsity(&self) -> f64 {
         let firing = || self.populations.iter().filter(|p| p.fires);
-        1.0 - ratio(firing().map(|p| p.active).sum(), firing().map(|p| p.neurons * self.steps).sum())
+        1.0 - ratio(firing().map(|p| p.active), firing().map(|p| self.neuron_steps(p)))
     }
 
     /// Neuron-steps without a spike, of all there are, in a population.
     pub fn sparsity(&self, population: &PopulationMetrics) -> f64 {
-        1.0 - ratio(population.active, population.neurons * self.steps)
+        1.0 - ratio([population.active], [self.neuron_steps(population)])
     }
 
     /// Zero weights, of all there are.
     pub fn connection_sparsity(&self) -> f64 {
-        ratio(self.weighted.iter().map(|w| w.zero_weights).sum(), self.weighted.iter().map(|w| w.weights).sum())
+        ratio(self.weighted.iter().map(|w| w.zero_weights), self.weighted.iter().map(|w| w.weights))
     }
 
     /// A total over weighted layers, per sample.
     pub fn per_sample(&self, what: impl Fn(&WeightedMetrics) -> u64) -> f64 {
-        ratio(self.weighted.iter().map(what).sum(), self.samples)
+        ratio(self.weighted.iter().map(what), [self.samples])
+    }
+
+    fn neuron_steps(&self, population: &PopulationMetrics) -> u64 {
+        population.neurons.saturating_mul(self.steps)
     }
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
+/// One sum over another; sums that no run could reach, as a damaged report may have them, do not overflow.
+fn ratio(part: impl IntoIterator<Item = u64>, whole: impl IntoIterator<Item = u64>) -> f64 {
+    let part: u128 = part.into_iter().map(u128::from).sum();
+    let whole: u128 = whole.into_iter().map(u128::from).sum();
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

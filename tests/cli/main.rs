@@ -14,6 +14,7 @@ mod sequences;
 mod shards;
 #[cfg(all(unix, feature = "arrow"))]
 mod tables;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -176,6 +176,22 @@ fn a_reader_that_goes_away_does_not_end_a_run() {
 }
 
 #[test]
+fn a_run_may_go_on_on_another_device() {
+    let bench = Bench::new();
+    bench.good(RUN);
+    let expected = bench.results();
+    bench.remove_results();
+    bench.leave_half();
+    bench.good(&format!("{RUN} --resume --device reference"));
+    let (files, report) = bench.results();
+    assert!(files == expected.0);
+    let said = report["fallbacks"].as_array().unwrap();
+    let first = said[0].as_str().unwrap();
+    assert!(said.len() == 1 && first.contains("resumed on cpu, plain twins, begun on"), "{first}");
+    assert_eq!(expected.1["fallbacks"], serde_json::json!([]));
+}
+
+#[test]
 fn resuming_needs_something_to_go_on_with() {
     let bench = Bench::new();
     let message = bench.fails("run net.safetensors x.npy --steps 4 --resume");

@@ -91,6 +91,56 @@ fn shards_that_do_not_make_a_whole_are_refused() {
     assert!(bench.fails(&format!("{RUN} --report r.json --shard 1/21")).contains("21"));
 }
 
+/// What reports may say that no run has written. None may take memory or time by it.
+#[test]
+fn damaged_reports_are_refused() {
+    let bench = Bench::new();
+    bench.shards(2, "");
+    let sound = bench.json("r1.json");
+    let damaged = |place: &str, value: serde_json::Value| {
+        let mut report = sound.clone();
+        *report.pointer_mut(place).unwrap() = value;
+        bench.folder.put("damaged.json", report.to_string().as_bytes());
+        bench.fails("merge damaged.json r2.json --output s.npy --report r.json")
+    };
+    let absurd = serde_json::json!([1u64 << 40, 1u64 << 40]);
+    for (place, value, part) in [
+        ("/shard", serde_json::json!({ "index": 0, "of": 0 }), "its shard is 0/0"),
+        ("/shard/of", (1u64 << 60).into(), "expected 0 samples in shard"),
+        ("/row", absurd, "absurd shape"),
+        ("/row", serde_json::json!([0]), "absurd shape"),
+        ("/row", serde_json::json!([1 << 28]), "of scores"),
+        ("/counts/samples", 0.into(), "expected 10 samples"),
+        ("/counts/samples", u64::MAX.into(), "expected 10 samples"),
+        ("/files/output/bytes", 7.into(), "7 bytes"),
+        ("/files/output/path", "/dev/zero".into(), "/dev/zero"),
+    ] {
+        let message = damaged(place, value);
+        assert!(message.contains(part), "{message}");
+    }
+    for text in ["\"a text\"", "[1]", "7", "{}"] {
+        bench.folder.put("damaged.json", text.as_bytes());
+        assert!(bench.fails("merge damaged.json --report r.json").contains("expected a report"), "{text}");
+    }
+    let mut alone = sound.clone();
+    alone["shard"]["of"] = (1u64 << 60).into();
+    alone["job"]["samples"] = (20u64 << 59).to_string().into();
+    bench.folder.put("damaged.json", alone.to_string().as_bytes());
+    let message = bench.fails("merge damaged.json --report r.json");
+    assert!(message.contains("missing: 2/1152921504606846976") && message.contains("more"), "{message}");
+    alone["bad"] = serde_json::json!(vec![serde_json::json!({ "name": "a", "reason": "b" }); 11]);
+    bench.folder.put("damaged.json", alone.to_string().as_bytes());
+    assert!(bench.fails("merge damaged.json --report r.json").contains("11 bad inputs among 10"));
+    // Counts that overflow, and a table that would not fit into memory.
+    let mut wide = sound.clone();
+    wide["confusion_size"] = (1u64 << 40).into();
+    wide["counts"]["metrics"]["steps"] = u64::MAX.into();
+    wide["counts"]["metrics"]["populations"][0]["spikes"] = u64::MAX.into();
+    bench.folder.put("damaged.json", wide.to_string().as_bytes());
+    bench.good("merge damaged.json r2.json --report r.json");
+    assert_eq!(bench.json("r.json")["confusion"], serde_json::json!([]));
+}
+
 #[test]
 fn inputs_from_a_list_or_standard_input() {
     let bench = Bench::new();

@@ -4,6 +4,7 @@
 //! computed ([`pipeline`]), results are written ([`results`]). What is written is made durable every few seconds, with
 //! a line in a [`journal`] that says how far it goes; from there an interrupted run goes on, if it is the same [`job`].
 
+pub mod fallback;
 pub mod job;
 pub mod journal;
 pub mod kept_state;
@@ -13,3 +14,4 @@ pub mod results;
 pub mod shard;
 pub mod size;
 pub mod stop;
+pub mod trace;

@@ -8,11 +8,13 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use saltatory::io::ahead::Ahead;
 use saltatory::io::dataset::{Dataset, Sample};
-use saltatory::run::{Output, State, Ticket};
-use saltatory::{Error, Result, Session};
+use saltatory::run::{Output, State};
+use saltatory::{Error, Result};
 
+use super::fallback::{Begun, Engine, Fallback};
 use super::results::{Batch, Results};
 use super::stop::Stop;
+use super::trace::Trace;
 
 /// Batches that may wait to be written.
 const WAITING: usize = 2;
@@ -20,8 +22,8 @@ const WAITING: usize = 2;
 const VALUES_AHEAD: usize = 64 << 20;
 
 /// How samples go through.
-pub struct Pipeline<'a> {
-    pub session: &'a mut Session,
+pub struct Pipeline<E> {
+    pub fallback: Fallback<E>,
     /// Samples computed together.
     pub batch: usize,
     /// Samples are parts of one recording: state goes from each to the next.
@@ -34,9 +36,10 @@ pub struct Pipeline<'a> {
     pub values: usize,
     pub stop: Stop,
     pub bar: ProgressBar,
+    pub trace: Trace,
 }
 
-impl Pipeline<'_> {
+impl<E: Engine> Pipeline<E> {
     /// Runs samples through; false where it was stopped before the last. The results come back whatever happens.
     pub fn run(mut self, samples: Dataset, results: Results) -> (Results, Result<bool>) {
         let (to_write, computed) = sync_channel(WAITING);
@@ -57,7 +60,7 @@ impl Pipeline<'_> {
         let sequence = samples.steps();
         // Enough for the batch that is collected and the next; fewer where samples are large.
         let ahead = (2 * self.batch).min(VALUES_AHEAD / self.values.max(1)).max(1);
-        let mut samples = Ahead::new(samples, self.decoders, ahead)?;
+        let mut samples = Ahead::watched(samples, self.decoders, ahead, self.trace.watch())?;
         let mut under_way = VecDeque::new();
         let mut idle_since = Instant::now();
         loop {
@@ -65,11 +68,11 @@ impl Pipeline<'_> {
             let batch = if stopped { Vec::new() } else { self.collect(&mut samples) };
             let ends = batch.is_empty() || self.stop.asked();
             if !batch.is_empty() {
-                under_way.push_back(self.begin(batch, sequence)?);
+                under_way.push_back(self.begin(batch, sequence));
             }
             while under_way.len() > if ends { 0 } else { self.in_flight } {
                 let Some(batch) = under_way.pop_front() else { break };
-                if to_write.send(self.end(batch, &mut idle_since)?).is_err() {
+                if to_write.send(self.end(batch, sequence, &mut idle_since)?).is_err() {
                     return Ok(false);
                 }
             }
@@ -80,35 +83,38 @@ impl Pipeline<'_> {
     }
 
     fn collect(&self, samples: &mut Ahead) -> Vec<Sample> {
-        samples.take(self.batch).collect()
+        self.trace.span("collect", self.batch, || samples.take(self.batch).collect())
     }
 
-    fn begin(&mut self, samples: Vec<Sample>, sequence: Option<usize>) -> Result<UnderWay> {
+    fn begin(&mut self, samples: Vec<Sample>, sequence: Option<usize>) -> UnderWay<E::Ticket> {
         let mut batch = UnderWay { samples, ticket: None, part: None, begun: Instant::now() };
         let good = batch.good();
         if !good.is_empty() {
-            if self.keep_state {
-                batch.part = Some(self.advance(&good, sequence)?);
-            } else {
-                batch.ticket = Some(self.session.submit(&good, sequence)?);
-            }
+            let trace = self.trace.clone();
+            (batch.ticket, batch.part) = trace.span("submit", good.len(), || match self.keep_state {
+                true => (None, Some(self.fallback.advance(&good, sequence))),
+                false => (self.fallback.submit(&good, sequence), None),
+            });
         }
-        Ok(batch)
+        batch
     }
 
-    /// Runs samples one after the other, as parts of a recording; what they give, and the state after them.
-    fn advance(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<(Output, Option<State>)> {
-        let outputs = samples.iter().map(|sample| self.session.advance(sample, sequence));
-        let output = Output::together(outputs.collect::<Result<_>>()?)?;
-        Ok((output, self.session.state()?))
-    }
-
-    fn end(&mut self, mut batch: UnderWay, idle_since: &mut Instant) -> Result<Batch> {
-        let (output, state) = match (batch.ticket.take(), batch.part.take()) {
-            (Some(ticket), _) => (Some(self.session.finish(ticket, &batch.good())?), None),
-            (None, Some((output, state))) => (Some(output), state),
-            (None, None) => (None, None),
+    fn end(
+        &mut self,
+        mut batch: UnderWay<E::Ticket>,
+        sequence: Option<usize>,
+        idle_since: &mut Instant,
+    ) -> Result<Batch> {
+        let (ticket, part, good) = (batch.ticket.take(), batch.part.take(), batch.good());
+        let finish = || self.trace.span("finish", good.len(), || self.fallback.finish(ticket, &good, sequence));
+        let output = match part {
+            _ if good.is_empty() => None,
+            Some(part) => Some(part),
+            None => Some(finish().map(|output| (output, None))),
         };
+        let notes = self.fallback.notes();
+        notes.iter().for_each(|note| self.bar.suspend(|| crate::cli::note(&format!("warning: {note}\n"))));
+        let (output, state) = output.transpose()?.unzip();
         let now = Instant::now();
         let busy_from = batch.begun.max(*idle_since);
         *idle_since = now;
@@ -116,7 +122,8 @@ impl Pipeline<'_> {
         Ok(Batch {
             samples: samples.collect(),
             output,
-            state,
+            state: state.flatten(),
+            notes,
             seconds: (now - batch.begun).as_secs_f64(),
             busy: (now - busy_from).as_secs_f64(),
         })
@@ -124,16 +131,16 @@ impl Pipeline<'_> {
 }
 
 /// A batch on the device.
-struct UnderWay {
+struct UnderWay<T> {
     samples: Vec<Sample>,
-    /// What computes the good ones; `None` where there are none.
-    ticket: Option<Ticket>,
-    /// What they have given already.
-    part: Option<(Output, Option<State>)>,
+    /// What computes the good ones; `None` where there are none, or too many at once.
+    ticket: Option<Begun<T>>,
+    /// What they have given already, as parts of a recording.
+    part: Option<Result<(Output, Option<State>)>>,
     begun: Instant,
 }
 
-impl UnderWay {
+impl<T> UnderWay<T> {
     fn good(&self) -> Vec<&[f32]> {
         self.samples.iter().filter_map(|s| s.values.as_deref().ok()).collect()
     }
@@ -142,7 +149,8 @@ impl UnderWay {
 /// Writes batches as they come; ends at the first that cannot be written.
 fn write(mut results: Results, computed: &Receiver<Batch>, bar: &ProgressBar) -> (Results, Result<()>) {
     for batch in computed {
-        let wrote = results.write(&batch);
+        let trace = results.trace.clone();
+        let wrote = trace.span("write", batch.samples.len(), || results.write(&batch));
         bar.inc(batch.samples.len() as u64);
         if wrote.is_err() {
             return (results, wrote);

@@ -9,8 +9,12 @@ use super::job::{Job, difference};
 use super::journal::{Journal, Past, Progress};
 use super::kept_state::KeptState;
 use super::outputs::{Form, Outputs, Paths};
+use super::trace::Trace;
 use crate::cli::sinks::{self, Row};
 use crate::cli::tally::Tally;
+
+/// The name in a job of what it runs on.
+pub const DEVICE: &str = "device";
 
 /// How a run deals with what another has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Batch {
     pub output: Option<Output>,
     /// The state after it, where samples are parts of one recording.
     pub state: Option<State>,
+    /// What became of the device meanwhile.
+    pub notes: Vec<String>,
     /// Seconds that it took.
     pub seconds: f64,
     /// Seconds of these in which no other batch was on the device.
@@ -56,6 +62,7 @@ pub struct Results {
     every: Duration,
     /// A batch is written in part: what is in the files cannot be made safe.
     torn: bool,
+    pub trace: Trace,
 }
 
 impl Results {
@@ -84,6 +91,7 @@ impl Results {
             last: now,
             every,
             torn: false,
+            trace: Trace::default(),
         };
         let Some((_, first)) = paths.given().next() else {
             let message = "--resume: expected --output, --predictions, --report or --record, which hold what is done";
@@ -95,6 +103,11 @@ impl Results {
         if let Some(past) = past {
             let done = past.progress.tally.samples;
             check(&past, job, start).map_err(|message| Error::file(&path, format!("{done} samples of {message}")))?;
+            if let (Some(then), Some(now)) = (past.job.get(DEVICE), job.get(DEVICE))
+                && then != now
+            {
+                results.fresh.fallbacks.push(format!("after {done} samples: resumed on {now}, begun on {then}"));
+            }
             results.outputs.open(paths, &results.form, Some(&past.progress))?;
             let kept = KeptState::new(&path, past.progress.state);
             results.state = kept.load()?;
@@ -139,6 +152,8 @@ impl Results {
     /// Writes the rows of a batch, in order; bad samples are named, and their rows are NaN.
     pub fn write(&mut self, batch: &Batch) -> Result<()> {
         self.torn = true;
+        let done = self.done();
+        self.fresh.fallbacks.extend(batch.notes.iter().map(|note| format!("after {done} samples: {note}")));
         if let Some(output) = &batch.output {
             self.fresh.latencies.push(batch.seconds);
             self.fresh.busy += batch.busy;
@@ -197,7 +212,9 @@ impl Results {
         self.fresh.seconds += std::mem::replace(&mut self.clock, Instant::now()).elapsed().as_secs_f64();
         let tally = std::mem::take(&mut self.fresh);
         let mut progress = Progress { tally, complete, ..Progress::default() };
-        if let Err(error) = self.make_safe(&mut progress) {
+        let samples = progress.tally.samples;
+        let trace = self.trace.clone();
+        if let Err(error) = trace.span("save", samples, || self.make_safe(&mut progress)) {
             self.fresh = progress.tally;
             return Err(error);
         }
@@ -256,7 +273,8 @@ fn check(past: &Past, job: &Job, start: Start) -> Result<(), String> {
     if start != Start::Resume {
         return Err("an interrupted run are there: go on with `--resume`, or begin anew with `--restart`".into());
     }
-    match difference(&past.job, job, &[]) {
+    // Results are the same on every device that `saltatory devices --verify` finds exact.
+    match difference(&past.job, job, &[DEVICE]) {
         Some(difference) => Err(format!(
             "another run are there, `--resume` cannot go on with them (undo the difference, or begin anew with \
              `--restart`):{difference}"

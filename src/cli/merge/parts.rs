@@ -11,6 +11,9 @@ use crate::cli::report::Report;
 use crate::cli::tally::Tally;
 use crate::cli::written::{Checked, Written};
 
+/// Missing shards that are named.
+const MOST_NAMED: usize = 20;
+
 /// A report and where it is.
 pub struct Part {
     pub path: PathBuf,
@@ -50,9 +53,14 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Part>> {
         parts.insert(shard.index, Part { path: path.clone(), report });
     }
     let of = first.map_or(0, |(_, shard, _)| shard.of);
-    let missing: Vec<String> = (1..=of).filter(|i| !parts.contains_key(i)).map(|i| format!("{i}/{of}")).collect();
-    if !missing.is_empty() {
-        let message = format!("expected the reports of all {of} shards, these are missing: {}", missing.join(", "));
+    if parts.len() < of {
+        let missing = (1..=of).filter(|i| !parts.contains_key(i)).map(|i| format!("{i}/{of}"));
+        let named: Vec<String> = missing.take(MOST_NAMED).collect();
+        let more = match of - parts.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!("expected the reports of all {of} shards, these are missing: {}{more}", named.join(", "));
         return Err(Error::Request(message));
     }
     Ok(parts.into_values().collect())
@@ -90,13 +98,15 @@ impl Part {
     /// That file, to be checked while it is read.
     pub fn open(&self, name: &str) -> Result<(Checked, &Written)> {
         let (path, written) = self.file(name)?;
-        Ok((Checked::open(&path)?, written))
+        let checked = Checked::open(&path)?;
+        checked.check_length(written)?;
+        Ok((checked, written))
     }
 
     /// That file, read through and found to be the one that was written.
     pub fn checked(&self, name: &str) -> Result<PathBuf> {
-        let (path, written) = self.file(name)?;
-        let mut file = Checked::open(&path)?;
+        let path = self.file(name)?.0;
+        let (mut file, written) = self.open(name)?;
         std::io::copy(&mut file, &mut std::io::sink()).map_err(|e| Error::io(&path, e))?;
         file.check(written)?;
         Ok(path)

@@ -1,0 +1,12 @@
+//! Samples from IDX; two bytes say how they are read, one whether the file is packed with gzip.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use saltatory_fuzz::{Folder, gzip, options, samples};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&[shape, flags, packed], bytes)) = data.split_first_chunk() else { return };
+    let folder = Folder::new();
+    let bytes = if packed < 128 { bytes.to_vec() } else { gzip(bytes) };
+    samples(&[folder.put("a-idx3-ubyte", &bytes)], &options([shape, flags]));
+});
