@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::collect::SampleResult;
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
-use super::metrics::Metrics;
-use super::record::Recording;
+use super::output::{Output, gather};
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout, compile};
@@ -39,43 +37,6 @@ pub struct Options {
     pub initial_state: Option<Arc<State>>,
 }
 
-/// What a batch gives.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Output {
-    /// Scores `[batch, ...]`, or `[batch, time, ...]` for a trace, with NaN behind the end of a shorter sample.
-    pub scores: Tensor,
-    /// Steps that each sample ran.
-    pub steps: Vec<usize>,
-    /// What was counted.
-    pub metrics: Metrics,
-    /// For each sample what every population did, where it was asked for.
-    pub recordings: Vec<Vec<Recording>>,
-}
-
-impl Output {
-    /// The outputs of several batches of one session as those of one.
-    ///
-    /// # Errors
-    /// Scores whose rows differ.
-    pub fn together(outputs: Vec<Output>) -> Result<Output> {
-        let mut outputs = outputs.into_iter();
-        let mut all = outputs.next().ok_or_else(|| Error::Request("expected at least one output".into()))?;
-        let (mut shape, mut scores) = (all.scores.shape().to_vec(), all.scores.into_data());
-        for output in outputs {
-            if output.scores.shape()[1..] != shape[1..] {
-                let message = format!("expected scores like {shape:?}, got {:?}", output.scores.shape());
-                return Err(Error::Request(message));
-            }
-            shape[0] += output.scores.shape()[0];
-            scores.extend(output.scores.into_data());
-            all.steps.extend(output.steps);
-            all.metrics.add(&output.metrics);
-            all.recordings.extend(output.recordings);
-        }
-        Ok(Output { scores: Tensor::new(shape, scores)?, ..all })
-    }
-}
-
 /// A network with its plans and memory.
 ///
 /// ```
@@ -93,13 +54,13 @@ impl Output {
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    network: Network,
-    options: Options,
+    pub(super) network: Network,
+    pub(super) options: Options,
     threads: Option<Arc<rayon::ThreadPool>>,
     /// What batches last ran on, and how.
     batch: Option<Machine>,
     how: How,
-    stream: Option<Machine>,
+    pub(super) stream: Option<Machine>,
     /// The longest slice of time that has turned out to fit, where the whole does not.
     slice: Option<usize>,
 }
@@ -204,7 +165,7 @@ impl Session {
         })
     }
 
-    fn check_samples(&self, samples: &[&[f32]], sequence: Option<usize>) -> Result<()> {
+    pub(super) fn check_samples(&self, samples: &[&[f32]], sequence: Option<usize>) -> Result<()> {
         let frame = self.network.input.shape.iter().product::<usize>();
         let most = sequence.unwrap_or(1);
         for (i, sample) in samples.iter().enumerate() {
@@ -291,106 +252,6 @@ impl Session {
         }
     }
 
-    /// Runs one step of a stream on a frame of the network's input shape; state is kept for the next. Returns the
-    /// output of this step.
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    pub fn step(&mut self, frame: &Tensor) -> Result<Output> {
-        pollster::block_on(self.step_async(frame))
-    }
-
-    /// [`Session::step`] for the web.
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    pub async fn step_async(&mut self, frame: &Tensor) -> Result<Output> {
-        if frame.shape() != self.network.input.shape {
-            let expected = shape_text(&self.network.input.shape);
-            return Err(Error::Request(format!("expected a frame of {expected}, got {:?}", frame.shape())));
-        }
-        check_values(frame.data(), self.network.input.kind).map_err(Error::Request)?;
-        let request = Request { readout: Readout::Last, ..self.request_for(1, false) };
-        let machine = self.stream(request).await?;
-        let result = machine.advance(frame.data()).await?;
-        Ok(Output {
-            scores: Tensor::new(machine.plan().score_shape.clone(), result.scores)?,
-            steps: vec![1],
-            metrics: result.metrics,
-            recordings: vec![result.recording],
-        })
-    }
-
-    /// Runs a sample as the next part of the stream: `[...]`, repeated over all steps, or `[time, ...]` with `sequence`
-    /// steps or fewer. State is kept for the next; scores are those of this sample alone.
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    pub fn advance(&mut self, sample: &[f32], sequence: Option<usize>) -> Result<Output> {
-        self.check_samples(&[sample], sequence)?;
-        let request = self.request(sequence)?;
-        pollster::block_on(async {
-            let machine = self.stream(request).await?;
-            let result = machine.advance(sample).await?;
-            gather(machine.plan(), vec![result])
-        })
-    }
-
-    /// The state of the stream: what the steps so far have left. `None` where there were none.
-    ///
-    /// # Errors
-    /// A device that is lost.
-    pub fn state(&self) -> Result<Option<State>> {
-        match &self.stream {
-            Some(machine) => pollster::block_on(state_of(machine)),
-            None => Ok(None),
-        }
-    }
-
-    /// The stream goes on from a state: one of [`Session::state`], or from elsewhere.
-    ///
-    /// # Errors
-    /// Names that the network does not have, shapes that do not fit.
-    pub fn set_state(&mut self, state: &State) -> Result<()> {
-        let request = Request { readout: Readout::Last, ..self.request_for(1, false) };
-        pollster::block_on(async {
-            let machine = self.stream(request).await?;
-            let words = state.words(machine.plan())?;
-            machine.set_state(&words).await
-        })
-    }
-
-    /// The machine of the stream under a request. What ran under another has its state taken over.
-    async fn stream(&mut self, request: Request) -> Result<&mut Machine> {
-        // A stream cannot be run again with more planes: it has them from the start.
-        let request = Request { streaming: true, count_planes: Request::MOST_COUNT_PLANES, ..request };
-        let before = self.stream.take();
-        let machine = match before {
-            Some(machine) if machine.plan().request == request => machine,
-            before => {
-                let plan = Arc::new(compile(&self.network, &request)?);
-                let mut machine = Machine::new(&self.options.device, plan, None);
-                let state = match &before {
-                    Some(before) => state_of(before).await?,
-                    None => None,
-                };
-                if let Some(state) = state {
-                    let words = state.words(machine.plan())?;
-                    machine.set_state(&words).await?;
-                }
-                machine
-            }
-        };
-        Ok(self.stream.insert(machine))
-    }
-
-    /// Forgets the state of the stream: the next [`Session::step`] is the first.
-    pub fn reset(&mut self) {
-        if let Some(machine) = &mut self.stream {
-            machine.reset();
-        }
-    }
-
     /// Fills all working memory with a value that shows up in results if it is ever read before it is written: for
     /// tests.
     pub fn poison(&mut self, word: u32) {
@@ -411,7 +272,7 @@ impl Session {
         }
     }
 
-    fn request(&self, sequence: Option<usize>) -> Result<Request> {
+    pub(super) fn request(&self, sequence: Option<usize>) -> Result<Request> {
         let fixed = self.options.steps.or(self.network.steps);
         let steps = match (sequence, fixed) {
             (Some(steps), Some(fixed)) if steps != fixed => {
@@ -429,7 +290,7 @@ impl Session {
         Ok(self.request_for(steps, sequence.is_none()))
     }
 
-    fn request_for(&self, steps: usize, constant_input: bool) -> Request {
+    pub(super) fn request_for(&self, steps: usize, constant_input: bool) -> Request {
         let looks = self.options.confident.map(|confident| confident.every);
         let slices = [self.options.slice, self.slice, self.options.device.most_steps(), looks];
         let slice = slices.into_iter().flatten().min().filter(|&slice| slice < steps);
@@ -466,7 +327,7 @@ impl Session {
 }
 
 /// Whether every value can be an input of this kind.
-fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
+pub(super) fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
     let (fits, expected): (fn(f32) -> bool, _) = match kind {
         InputKind::Real => (f32::is_finite, "finite numbers"),
         InputKind::Counts => (|x| (0.0..=255.0).contains(&x) && x.fract() == 0.0, "whole numbers from 0 to 255"),
@@ -476,33 +337,4 @@ fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), Stri
         Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
         None => Ok(()),
     }
-}
-
-/// The results of a batch, together.
-fn gather(plan: &Plan, results: Vec<SampleResult>) -> Result<Output> {
-    let mut shape = vec![results.len()];
-    if plan.request.readout == Readout::Trace {
-        shape.push(plan.request.steps);
-    }
-    shape.extend(&plan.score_shape);
-    let mut metrics = Metrics::default();
-    let mut scores = Vec::with_capacity(shape.iter().product());
-    let (mut steps, mut recordings) = (Vec::new(), Vec::new());
-    let row: usize = shape[1..].iter().product();
-    for result in results {
-        metrics.add(&result.metrics);
-        steps.push(result.steps);
-        scores.extend(result.scores);
-        scores.resize(steps.len() * row, f32::NAN);
-        if plan.request.record {
-            recordings.push(result.recording);
-        }
-    }
-    Ok(Output { scores: Tensor::new(shape, scores)?, steps, metrics, recordings })
-}
-
-/// The state of a stream, with its names.
-async fn state_of(machine: &Machine) -> Result<Option<State>> {
-    let words = machine.state().await?;
-    words.map(|words| words.named(machine.plan())).transpose()
 }

@@ -1,6 +1,8 @@
 //! Convolution and neurons, a block of 32 output channels after another: the weights of a block stay in the first cache.
 
-use super::events::{Lists, Word, added, places};
+use std::ops::Range;
+
+use super::events::{Lists, Words, added, places};
 use super::neuron::{Counted, Neurons};
 use super::rows::{Rows, Sum};
 use super::{BLOCK, Run};
@@ -39,13 +41,16 @@ impl Run for FastConv {
         let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));
         let mut memory = Memory { state, output, any: vec![0; window.steps], counted: Counted::default() };
         let mut lists = Lists::default();
+        let mut spikes = Spikes::default();
         let rows = p.output.cells as usize / self.columns();
         for sample in 0..window.batch {
             memory.counted = Counted::default();
+            spikes.rows = 0..0;
             // Row by row, so that lists stay in the second cache, and the weights of a block in the first.
             for row in 0..rows {
                 if p.geometry.input.planes == 1 {
-                    self.list(&mut lists, window, sample, row, input);
+                    self.take_apart(&mut spikes, window, sample, row, input);
+                    self.list(&mut lists, &spikes, row);
                 }
                 for block in 0..self.neurons.blocks() {
                     self.row(&mut memory, &lists, window, (sample, row, block), input);
@@ -54,6 +59,20 @@ impl Run for FastConv {
             memory.counted.add_to(&mut tally[sample * TALLY_WORDS..]);
         }
     }
+}
+
+/// Words of input that are taken apart at once: half of the second cache.
+const MOST_APART: usize = 8192;
+
+/// The input, taken apart.
+#[derive(Default)]
+struct Spikes {
+    words: Words,
+    /// Rows of the input that there are, in each of so many steps.
+    rows: Range<usize>,
+    steps: usize,
+    /// Words of a step.
+    of_step: usize,
 }
 
 /// What a convolution works on.
@@ -78,28 +97,36 @@ impl FastConv {
         (0..pool_h * pool_w).map(move |i| (row * pool_h + i / pool_w, column * pool_w + i % pool_w))
     }
 
-    /// A list of spikes for every cell before pooling under an output row, and each step.
+    /// Takes the words of input apart that lie under an output row: of all rows at once where these are few.
     #[inline(always)]
-    fn list(&self, lists: &mut Lists, window: Window, sample: usize, row: usize, input: &[u32]) {
-        let (g, words) = (&self.p.geometry, words_of(self.p.geometry.input.channels as usize));
-        let (height, width) = (g.in_size[0] as usize, g.in_size[1] as usize);
-        // The rows of input that lie under the taps.
-        let pool = self.p.pool[0] as usize;
+    fn take_apart(&self, spikes: &mut Spikes, window: Window, sample: usize, row: usize, input: &[u32]) {
+        let g = &self.p.geometry;
+        let (height, pool) = (g.in_size[0] as usize, self.p.pool[0] as usize);
         let top = (row * pool * g.stride[0] as usize).saturating_sub(g.pad[0] as usize).min(height);
         let last = ((row + 1) * pool - 1) * g.stride[0] as usize + ((g.kernel[0] - 1) * g.dilation[0]) as usize;
         let bottom = (last + 1).saturating_sub(g.pad[0] as usize).min(height).max(top);
-        let steps = if g.input.series == 1 { window.steps } else { 1 };
-        let of_step = (bottom - top) * width * words;
-        let mut decoded = Vec::with_capacity(steps * of_step);
-        for t in 0..steps {
-            let step = g.input.step(input, window, t, sample);
-            for &bits in &step[top * width * words..bottom * width * words] {
-                decoded.push(Word::new(bits));
-            }
+        if spikes.rows.start <= top && bottom <= spikes.rows.end {
+            return;
         }
+        spikes.steps = if g.input.series == 1 { window.steps } else { 1 };
+        let of_row = g.in_size[1] as usize * g.input.cell_words();
+        let all = spikes.steps * height * of_row <= MOST_APART;
+        spikes.rows = if all { 0..height } else { top..bottom };
+        spikes.of_step = spikes.rows.len() * of_row;
+        for t in 0..spikes.steps {
+            let step = g.input.step(input, window, t, sample);
+            spikes.words.set(t * spikes.of_step, &step[spikes.rows.start * of_row..spikes.rows.end * of_row]);
+        }
+    }
+
+    /// A list of spikes for every cell before pooling under an output row, and each step.
+    #[inline(always)]
+    fn list(&self, lists: &mut Lists, spikes: &Spikes, row: usize) {
+        let (g, words) = (&self.p.geometry, self.p.geometry.input.cell_words());
+        let (width, top) = (g.in_size[1] as usize, spikes.rows.start);
         let taps = (g.kernel[0] * g.kernel[1]) as usize;
         let mut under = Vec::with_capacity(taps);
-        lists.clear(self.columns() * pool * self.p.pool[1] as usize * steps * taps * words);
+        lists.clear(self.columns() * (self.p.pool[0] * self.p.pool[1]) as usize * spikes.steps * taps * words);
         for column in 0..self.columns() {
             for (y, x) in self.cells(row, column) {
                 // The first word of each tap, and where it lies in a step.
@@ -107,12 +134,11 @@ impl FastConv {
                 for (tap, y, x) in Taps::new(g, y, x).all(g) {
                     under.push((tap * words, ((y - top) * width + x) * words));
                 }
-                for t in 0..steps {
+                for t in 0..spikes.steps {
                     lists.begin();
-                    let step = &decoded[t * of_step..(t + 1) * of_step];
                     for &(first, at) in &under {
-                        for (w, spikes) in step[at..at + words].iter().enumerate() {
-                            lists.push(first + w, self.offsets[first + w], spikes);
+                        for (w, word) in spikes.words.get(t * spikes.of_step + at, words).iter().enumerate() {
+                            lists.push(first + w, self.offsets[first + w], word);
                         }
                     }
                 }
@@ -251,6 +277,9 @@ impl Iterator for Under<'_> {
     }
 }
 
+/// Real values of a cell that are added without a look.
+const FEW: usize = 4;
+
 /// Adds the terms of a cell. `word` counts words of 32 inputs over all taps so far.
 #[inline(always)]
 pub(super) fn add_cell(sum: &mut Sum, edge: &Edge, cell: &[u32], word: usize, rows: &[[f32; BLOCK]]) {
@@ -264,11 +293,13 @@ pub(super) fn add_cell(sum: &mut Sum, edge: &Edge, cell: &[u32], word: usize, ro
             }
         }
     } else if edge.is_real() {
+        // Few values are not worth asking whether they are zero: adding zero changes nothing.
+        let few = cell.len() <= FEW;
         for (w, (values, rows)) in cell.chunks(32).zip(rows.chunks(32)).enumerate() {
             sum.enter(word + w);
             for (x, row) in values.iter().zip(rows) {
                 let x = f32::from_bits(*x);
-                if x != 0.0 {
+                if few || x != 0.0 {
                     sum.add_times(row, x);
                 }
             }

@@ -15,19 +15,52 @@ pub(super) struct Word {
 }
 
 impl Word {
+    /// A word without a bit.
+    pub const EMPTY: Word = Word { places: [0; 32], count: 0 };
+
     #[inline(always)]
     pub fn new(bits: u32) -> Word {
-        let mut places = [0; 32];
+        let mut word = Word::EMPTY;
+        word.set(bits);
+        word
+    }
+
+    /// Takes the bits of another word; what stood behind its last place stays.
+    #[inline(always)]
+    pub fn set(&mut self, bits: u32) {
         let (mut rest, mut at) = (bits, 0);
         // Eight at a time, whether there are so many or not: fewer branches that no one can foresee.
         while rest != 0 {
-            for place in &mut places[at..at + 8] {
+            for place in &mut self.places[at..at + 8] {
                 *place = rest.trailing_zeros() as u8;
                 rest &= rest.wrapping_sub(1);
             }
             at += 8;
         }
-        Word { places, count: bits.count_ones() as u8 }
+        self.count = bits.count_ones() as u8;
+    }
+}
+
+/// Words taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Words(Vec<Word>);
+
+impl Words {
+    /// Takes words apart, behind the first `from` of those before.
+    #[inline(always)]
+    pub fn set(&mut self, from: usize, words: &[u32]) {
+        if self.0.len() < from + words.len() {
+            self.0.resize(from + words.len(), Word::EMPTY);
+        }
+        for (word, &bits) in self.0[from..].iter_mut().zip(words) {
+            word.set(bits);
+        }
+    }
+
+    /// Words from one on.
+    #[inline(always)]
+    pub fn get(&self, from: usize, count: usize) -> &[Word] {
+        &self.0[from..from + count]
     }
 }
 
