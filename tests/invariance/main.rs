@@ -301,3 +301,20 @@ fn the_fast_machine_gives_what_the_plain_twins_give() {
     });
     assert!(spikes.get() > 10_000, "{}", spikes.get());
 }
+
+/// Output rows under which no input lies.
+#[test]
+fn rows_of_padding_alone_are_computed() {
+    use saltatory::network::{InputKind, InputSpec};
+    use saltatory::neuron::Lif;
+    use saltatory::run::{Device, verify};
+    let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
+    let layers = Network::new([40, 2, 3]).input(input).conv2d(33, 1).padding(2).spiking(Lif::tau(2.0));
+    let mut network = layers.flatten().linear(5).build().unwrap();
+    network.init(1).unwrap();
+    let mut noise = random::Noise::new(3);
+    let values = (0..2 * 5 * 240).map(|_| f32::from(noise.next() < 0.3)).collect();
+    let batch = Tensor::new([2, 5, 40, 2, 3], values).unwrap();
+    let output = |device| run(&network, &batch, Options { device, ..Default::default() });
+    assert_eq!(verify::difference(&output(Device::Reference), &output(Device::Cpu)), None);
+}

@@ -45,7 +45,7 @@ impl Run for FastConv {
         let rows = p.output.cells as usize / self.columns();
         for sample in 0..window.batch {
             memory.counted = Counted::default();
-            spikes.rows = 0..0;
+            spikes.steps = 0;
             // Row by row, so that lists stay in the second cache, and the weights of a block in the first.
             for row in 0..rows {
                 if p.geometry.input.planes == 1 {
@@ -68,7 +68,7 @@ const MOST_APART: usize = 8192;
 #[derive(Default)]
 struct Spikes {
     words: Words,
-    /// Rows of the input that there are, in each of so many steps.
+    /// Rows of the input that there are, in each of so many steps; none before the first.
     rows: Range<usize>,
     steps: usize,
     /// Words of a step.
@@ -105,7 +105,7 @@ impl FastConv {
         let top = (row * pool * g.stride[0] as usize).saturating_sub(g.pad[0] as usize).min(height);
         let last = ((row + 1) * pool - 1) * g.stride[0] as usize + ((g.kernel[0] - 1) * g.dilation[0]) as usize;
         let bottom = (last + 1).saturating_sub(g.pad[0] as usize).min(height).max(top);
-        if spikes.rows.start <= top && bottom <= spikes.rows.end {
+        if spikes.steps > 0 && spikes.rows.start <= top && bottom <= spikes.rows.end {
             return;
         }
         spikes.steps = if g.input.series == 1 { window.steps } else { 1 };
