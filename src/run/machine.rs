@@ -139,11 +139,15 @@ impl Machine {
     /// The next steps of a stream.
     pub async fn advance(&mut self, sample: &[f32]) -> Result<SampleResult> {
         match self {
-            Machine::Cpu { plan, fast, stream, .. } => {
+            Machine::Cpu { plan, fast, stream, threads, .. } => {
                 if stream.is_empty() {
                     **stream = Workspace::new(plan);
                 }
-                stream.run(plan, fast.as_deref(), sample, None)
+                let mut run = || stream.run(plan, fast.as_deref(), sample, None);
+                match threads {
+                    Some(threads) => threads.install(run),
+                    None => run(),
+                }
             }
             #[cfg(feature = "gpu")]
             Machine::Gpu(machine) => machine.advance(sample).await,

@@ -56,7 +56,7 @@ pub struct Options {
 pub struct Session {
     pub(super) network: Network,
     pub(super) options: Options,
-    threads: Option<Arc<rayon::ThreadPool>>,
+    pub(super) threads: Option<Arc<rayon::ThreadPool>>,
     /// What batches last ran on, and how.
     batch: Option<Machine>,
     how: How,

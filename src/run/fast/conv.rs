@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::events::{Lists, Words, added, places};
 use super::neuron::{Counted, Neurons};
 use super::rows::{Rows, Sum};
-use super::{BLOCK, Run};
+use super::{BLOCK, tasks};
 use crate::kernel::conv::Geometry;
-use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, conv_spike, words_of};
+use crate::kernel::{Bindings, Edge, Kernel, TALLY_WORDS, Window, conv_spike, words_of};
 
 /// A fused convolution with its weights.
 #[derive(Debug)]
@@ -34,29 +36,72 @@ impl FastConv {
     }
 }
 
-impl Run for FastConv {
-    #[inline(always)]
-    fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+impl FastConv {
+    /// Runs it: a sample that is alone over the threads there are, where it is worth them.
+    pub fn run(&self, arch: pulp::Arch, window: Window, slots: &mut Bindings<'_>) {
         let (p, input) = (&self.p, slots.words(0));
         let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));
-        let mut memory = Memory { state, output, any: vec![0; window.steps], counted: Counted::default() };
+        let rows = p.output.cells as usize / self.columns();
+        let tasks = if window.batch == 1 { tasks(&Kernel::ConvSpike(*p), window.steps) } else { 1 };
+        let of_task = rows.div_ceil(tasks);
+        // States of a sample, and of a task's rows before pooling; its words in a step of the output.
+        let of_sample = 2 * p.population.output.elements();
+        let states = 2 * of_task * (p.pool[0] * p.geometry.out_size[1] * p.population.output.channels) as usize;
+        let words = of_task * self.columns() * p.output.cell_words();
+        for sample in 0..window.batch {
+            let mut states = state.chunks_exact_mut(of_sample).nth(sample).unwrap_or_default().chunks_mut(states);
+            let mut pieces: Vec<Piece<'_>> = (0..rows)
+                .step_by(of_task)
+                .map(|first| Piece {
+                    rows: first..(first + of_task).min(rows),
+                    state: states.next().unwrap_or_default(),
+                    output: Vec::with_capacity(window.steps),
+                    any: vec![0; window.steps],
+                    counted: Counted::default(),
+                })
+                .collect();
+            let steps = output.chunks_exact_mut(p.output.step_words()).skip(window.start * window.batch + sample);
+            for step in steps.step_by(window.batch).take(window.steps) {
+                pieces.iter_mut().zip(step.chunks_mut(words)).for_each(|(piece, words)| piece.output.push(words));
+            }
+            let run = |piece: &mut Piece<'_>| arch.dispatch(Call { conv: self, window, sample, input, piece });
+            match &mut pieces[..] {
+                [piece] => run(piece),
+                pieces => pieces.par_iter_mut().for_each(run),
+            }
+            for piece in pieces {
+                piece.counted.add_to(&mut tally[sample * TALLY_WORDS..]);
+            }
+        }
+    }
+}
+
+/// The computation of a piece, to be dispatched.
+struct Call<'a, 'b> {
+    conv: &'a FastConv,
+    window: Window,
+    sample: usize,
+    input: &'a [u32],
+    piece: &'a mut Piece<'b>,
+}
+
+impl pulp::NullaryFnOnce for Call<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Call { conv, window, sample, input, piece } = self;
         let mut lists = Lists::default();
         let mut spikes = Spikes::default();
-        let rows = p.output.cells as usize / self.columns();
-        for sample in 0..window.batch {
-            memory.counted = Counted::default();
-            spikes.steps = 0;
-            // Row by row, so that lists stay in the second cache, and the weights of a block in the first.
-            for row in 0..rows {
-                if p.geometry.input.planes == 1 {
-                    self.take_apart(&mut spikes, window, sample, row, input);
-                    self.list(&mut lists, &spikes, row);
-                }
-                for block in 0..self.neurons.blocks() {
-                    self.row(&mut memory, &lists, window, (sample, row, block), input);
-                }
+        // Row by row, so that lists stay in the second cache, and the weights of a block in the first.
+        for row in piece.rows.clone() {
+            if conv.p.geometry.input.planes == 1 {
+                conv.take_apart(&mut spikes, window, (sample, row), &piece.rows, input);
+                conv.list(&mut lists, &spikes, row);
             }
-            memory.counted.add_to(&mut tally[sample * TALLY_WORDS..]);
+            for block in 0..conv.neurons.blocks() {
+                conv.row(piece, &lists, window, (sample, row, block), input);
+            }
         }
     }
 }
@@ -75,10 +120,13 @@ struct Spikes {
     of_step: usize,
 }
 
-/// What a convolution works on.
-struct Memory<'a> {
+/// Output rows of a sample that one thread computes.
+struct Piece<'a> {
+    rows: Range<usize>,
+    /// The states of their cells before pooling, where they are kept.
     state: &'a mut [f32],
-    output: &'a mut [u32],
+    /// Their words of output, by step.
+    output: Vec<&'a mut [u32]>,
     /// Spikes of a pooled cell, by step.
     any: Vec<u32>,
     counted: Counted,
@@ -97,21 +145,35 @@ impl FastConv {
         (0..pool_h * pool_w).map(move |i| (row * pool_h + i / pool_w, column * pool_w + i % pool_w))
     }
 
-    /// Takes the words of input apart that lie under an output row: of all rows at once where these are few.
+    /// The rows of input that lie under an output row.
     #[inline(always)]
-    fn take_apart(&self, spikes: &mut Spikes, window: Window, sample: usize, row: usize, input: &[u32]) {
+    fn under(&self, row: usize) -> Range<usize> {
         let g = &self.p.geometry;
         let (height, pool) = (g.in_size[0] as usize, self.p.pool[0] as usize);
         let top = (row * pool * g.stride[0] as usize).saturating_sub(g.pad[0] as usize).min(height);
         let last = ((row + 1) * pool - 1) * g.stride[0] as usize + ((g.kernel[0] - 1) * g.dilation[0]) as usize;
-        let bottom = (last + 1).saturating_sub(g.pad[0] as usize).min(height).max(top);
-        if spikes.steps > 0 && spikes.rows.start <= top && bottom <= spikes.rows.end {
+        top..(last + 1).saturating_sub(g.pad[0] as usize).min(height).max(top)
+    }
+
+    /// Takes the words of input apart that lie under an output row: under all `rows` at once where these are few.
+    #[inline(always)]
+    fn take_apart(
+        &self,
+        spikes: &mut Spikes,
+        window: Window,
+        (sample, row): (usize, usize),
+        rows: &Range<usize>,
+        input: &[u32],
+    ) {
+        let g = &self.p.geometry;
+        let wanted = self.under(row);
+        if spikes.steps > 0 && spikes.rows.start <= wanted.start && wanted.end <= spikes.rows.end {
             return;
         }
         spikes.steps = if g.input.series == 1 { window.steps } else { 1 };
         let of_row = g.in_size[1] as usize * g.input.cell_words();
-        let all = spikes.steps * height * of_row <= MOST_APART;
-        spikes.rows = if all { 0..height } else { top..bottom };
+        let all = self.under(rows.start).start..self.under(rows.end - 1).end;
+        spikes.rows = if spikes.steps * all.len() * of_row <= MOST_APART { all } else { wanted };
         spikes.of_step = spikes.rows.len() * of_row;
         for t in 0..spikes.steps {
             let step = g.input.step(input, window, t, sample);
@@ -150,7 +212,7 @@ impl FastConv {
     #[inline(always)]
     fn row(
         &self,
-        memory: &mut Memory<'_>,
+        piece: &mut Piece<'_>,
         lists: &Lists,
         window: Window,
         (sample, row, block): (usize, usize, usize),
@@ -159,12 +221,13 @@ impl FastConv {
         let (p, g) = (&self.p, &self.p.geometry);
         let rows = self.rows.block(block);
         let steps = if g.input.series == 1 { window.steps } else { 1 };
+        let first_cell = piece.rows.start * (p.pool[0] * g.out_size[1]) as usize;
         let mut list = 0;
         for column in 0..self.columns() {
-            memory.any.fill(0);
+            piece.any.fill(0);
             for (y, x) in self.cells(row, column) {
-                let cell = y * g.out_size[1] as usize + x;
-                let mut v = self.neurons.start(window, memory.state, sample, cell, block);
+                let cell = y * g.out_size[1] as usize + x - first_cell;
+                let mut v = self.neurons.start(window, piece.state, 0, cell, block);
                 let mut currents = [0.0; BLOCK];
                 for t in 0..window.steps {
                     if t < steps {
@@ -175,14 +238,14 @@ impl FastConv {
                         };
                         currents = self.rows.with_bias(block, sum);
                     }
-                    memory.any[t] |= self.neurons.step(block, &mut v, &currents, &mut memory.counted);
+                    piece.any[t] |= self.neurons.step(block, &mut v, &currents, &mut piece.counted);
                 }
                 list += steps;
-                self.neurons.finish(memory.state, sample, cell, block, &v);
+                self.neurons.finish(piece.state, 0, cell, block, &v);
             }
-            let at = (row * self.columns() + column) * p.output.cell_words() + self.neurons.word(block);
+            let at = ((row - piece.rows.start) * self.columns() + column) * p.output.cell_words();
             for t in 0..window.steps {
-                memory.output[p.output.offset(window, t, sample) + at] = memory.any[t];
+                piece.output[t][at + self.neurons.word(block)] = piece.any[t];
             }
         }
     }

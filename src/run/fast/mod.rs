@@ -46,7 +46,7 @@ impl Fast {
     /// Runs a step in its fast form, if it has one.
     pub fn run(&self, number: usize, window: Window, slots: &mut Bindings<'_>) -> bool {
         match self.steps.get(number) {
-            Some(Some(FastKernel::Conv(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            Some(Some(FastKernel::Conv(kernel))) => kernel.run(self.arch, window, slots),
             Some(Some(FastKernel::Linear(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Meter(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Membrane(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
@@ -75,6 +75,17 @@ impl<K: Run> pulp::NullaryFnOnce for Call<'_, '_, K> {
     fn call(self) {
         self.kernel.run(self.window, self.slots);
     }
+}
+
+/// Multiplications and additions, if nothing were zero, that are worth waking a thread for: some tens of microseconds.
+const WORTH_A_THREAD: u64 = 4 << 20;
+
+/// Over how many tasks a sample that is alone is spread.
+fn tasks(kernel: &Kernel, steps: usize) -> usize {
+    let neurons = kernel.population().map_or(0, |population| population.output.elements() * steps);
+    // A neuron takes as long as some dozens of operations, of which most are skipped.
+    let work = kernel.work(steps) + 64 * neurons as u64;
+    rayon::current_num_threads().min((work / WORTH_A_THREAD) as usize).max(1)
 }
 
 fn fast_form(plan: &Plan, step: &Step) -> Option<FastKernel> {
