@@ -326,7 +326,7 @@ fn a_large_sample_gives_the_same_on_any_number_of_threads() {
     use saltatory::neuron::Lif;
     use saltatory::run::{Device, verify};
     let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
-    let layers = Network::new([8, 34, 30]).input(input).conv2d(40, 3).padding(1).spiking(Lif::tau(2.0)).max_pool(2);
+    let layers = Network::new([8, 64, 60]).input(input).conv2d(40, 3).padding(1).spiking(Lif::tau(2.0)).max_pool(2);
     let mut network = layers.conv2d(64, 3).spiking(Lif::tau(3.0)).flatten().linear(5).build().unwrap();
     network.init(1).unwrap();
     for node in &mut network.nodes {
@@ -335,15 +335,15 @@ fn a_large_sample_gives_the_same_on_any_number_of_threads() {
         }
     }
     let mut noise = random::Noise::new(3);
-    let values = (0..9 * 8 * 34 * 30).map(|_| f32::from(noise.next() < 0.3)).collect();
-    let sample = Tensor::new([1, 9, 8, 34, 30], values).unwrap();
-    for slice in [None, Some(4)] {
+    let values = (0..9 * 8 * 64 * 60).map(|_| f32::from(noise.next() < 0.3)).collect();
+    let sample = Tensor::new([1, 9, 8, 64, 60], values).unwrap();
+    for slice in [None, Some(7)] {
         let output = |device, threads| {
             run(&network, &sample, Options { device, threads: Some(threads), slice, ..Default::default() })
         };
         let expected = output(Device::Reference, 1);
         assert!(expected.metrics.populations.iter().all(|p| p.spikes > 1_000), "{:?}", expected.metrics.populations);
-        for threads in [1, 2, 3, 8] {
+        for threads in [1, 3] {
             assert_eq!(verify::difference(&expected, &output(Device::Cpu, threads)), None, "{threads} threads");
         }
     }
