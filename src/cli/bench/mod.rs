@@ -12,8 +12,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use saltatory::Result;
 use saltatory::run::{Device, Options};
+use saltatory::{Error, Result};
 
 use super::{Outcome, devices, print, progress};
 use case::Case;
@@ -63,6 +63,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let target = Target::new(arguments.seconds)?;
     let cases = case::cases(&arguments.workload, &arguments.batch)?;
+    if arguments.threads == Some(0) {
+        return Err(Error::Request("--threads: expected at least one thread, got 0".into()));
+    }
     let device = devices::choose(&arguments.device)?;
     let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let on_gpu = !matches!(device, Device::Cpu | Device::Reference);
