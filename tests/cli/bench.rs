@@ -64,3 +64,42 @@ fn what_cannot_be_measured_is_named() {
     let error = bench.fails("bench --workload lif --peers no-such-python");
     assert!(error.contains("--peers no-such-python"), "{error}");
 }
+
+/// A peer harness in a shell: its first mode fails, its second replies with one score where there are 4096.
+#[cfg(unix)]
+const HARNESS: &str = r#"#!/bin/sh
+while read -r request; do
+  case "$request" in
+    *hello*) echo '{"device": "cpu", "peers": {"torch": "9.0"}, "skipped": {"norse": "not installed"}}' ;;
+    *open*) echo '{"modes": [{"peer": "torch", "mode": "seq"}, {"peer": "torch", "mode": "loop"}]}' ;;
+    *prepare*'"mode":0'*) echo '{"error": "RuntimeError: no"}' ;;
+    *prepare*) echo '{"scores": [1.0], "spikes": 3, "seconds": 0.5}' ;;
+    *run*) echo '{"seconds": [0.5]}' ;;
+    *) echo '{}' ;;
+  esac
+done
+"#;
+
+#[test]
+#[cfg(unix)]
+fn peers_are_compared_before_they_are_measured() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.folder.put("harness", HARNESS.as_bytes());
+    std::fs::set_permissions(bench.path("harness"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let command = "bench --workload sparse-fc-1 --seconds 0.05 --device cpu --peers ./harness";
+    let said = lines(&bench.good(&format!("{command} --json")));
+    let [machine, ours, theirs] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(machine["peers"]["skipped"]["norse"], "not installed");
+    assert_eq!((&theirs["kind"], &theirs["peer"], &theirs["mode"]), (&"peer".into(), &"torch".into(), &"loop".into()));
+    assert_eq!(theirs["failed_modes"][0]["error"], "RuntimeError: no");
+    assert_eq!(theirs["agreement"]["spikes_theirs"], 3);
+    assert!(theirs["agreement"]["scores"].is_null() && number(theirs, "latency_p50_ms") == 500.0, "{theirs}");
+    let ratio = number(theirs, "ours_over_theirs");
+    assert!(ratio > 0.0 && number(ours, "samples_per_second") > 0.0, "{ours} {theirs}");
+    let said = bench.good(command);
+    assert!(said.contains("peers torch 9.0") && said.contains("skipped norse (not installed)"), "{said}");
+    assert!(said.contains("DIFFERS") && said.contains("torch seq failed: RuntimeError: no"), "{said}");
+    let error = bench.fails("bench --workload lif --peers false");
+    assert!(error.contains("--peers false") && error.contains("ended before it replied"), "{error}");
+}

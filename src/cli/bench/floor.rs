@@ -112,7 +112,7 @@ fn additions() -> f64 {
         let rows: Vec<[f32; ROW]> = (0..ROWS).map(|i| [i as f32; ROW]).collect();
         let (begun, mut looks) = (Instant::now(), 0);
         while begun.elapsed() < ADDING {
-            black_box(arch.dispatch(|| add_rows(&rows)));
+            black_box(arch.dispatch(AddRows(&rows)));
             looks += 1;
         }
         (looks * PASSES * ROWS * ROW) as f64 / begun.elapsed().as_secs_f64()
@@ -120,18 +120,24 @@ fn additions() -> f64 {
     (0..TRIES).map(|_| rayon::broadcast(of_thread).into_iter().sum()).fold(0.0, f64::max)
 }
 
-/// The kernels' innermost loop and nothing else.
-#[inline(always)]
-fn add_rows(rows: &[[f32; ROW]]) -> [f32; ROW] {
-    let mut sums = [[0.0; ROW]; SUMS];
-    for _ in 0..PASSES {
-        for rows in black_box(rows).chunks_exact(SUMS) {
-            for j in 0..SUMS {
-                for i in 0..ROW {
-                    sums[j][i] += rows[j][i];
+/// The kernels' innermost loop and nothing else, to be compiled for each instruction set.
+struct AddRows<'a>(&'a [[f32; ROW]]);
+
+impl pulp::NullaryFnOnce for AddRows<'_> {
+    type Output = [f32; ROW];
+
+    #[inline(always)]
+    fn call(self) -> [f32; ROW] {
+        let mut sums = [[0.0; ROW]; SUMS];
+        for _ in 0..PASSES {
+            for rows in black_box(self.0).chunks_exact(SUMS) {
+                for j in 0..SUMS {
+                    for i in 0..ROW {
+                        sums[j][i] += rows[j][i];
+                    }
                 }
             }
         }
+        std::array::from_fn(|i| sums.iter().map(|sum| sum[i]).sum())
     }
-    std::array::from_fn(|i| sums.iter().map(|sum| sum[i]).sum())
 }

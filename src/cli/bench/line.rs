@@ -76,9 +76,9 @@ impl Line {
         let work = [bytes, ours.performed()];
         let over = |floor: f64| (floor > 0.0).then(|| rounds.seconds()[0] / floor);
         Line {
-            name: case.workload.name,
+            name: case.name,
             batch: case.batch,
-            steps: case.workload.steps,
+            steps: ours.steps,
             rates: Rates::new(case.batch, rounds),
             peak,
             work,

@@ -94,12 +94,12 @@ fn run_case(
     peers: Option<&mut Peers>,
     out: &Printer<'_>,
 ) -> Result<()> {
-    let memory = Watch::begin();
     let mut ours = Ours::new(case, options)?;
+    let memory = Watch::begin();
     let once = ours.warm_up(target)?;
-    let mut rounds = Rounds::new(target, once, case.workload.stream);
+    let mut rounds = Rounds::new(target, once, ours.stream);
     let mut theirs = match peers {
-        Some(peers) => peers.case(case, target, |said| out.bar.set_message(format!("{case}: {said}")))?,
+        Some(peers) => peers.case(case, ours.stream, target, |said| out.bar.set_message(format!("{case}: {said}")))?,
         None => Contest::default(),
     };
     for _ in 0..rounds.count {
@@ -107,7 +107,7 @@ fn run_case(
         theirs.round()?;
     }
     out.line(&Line::new(case, &ours, &rounds, machine, memory.peak()))?;
-    theirs.end(&ours, &rounds)?.iter().try_for_each(|peer| out.peer(case, peer))
+    theirs.end(&ours, &rounds)?.iter().try_for_each(|peer| out.peer(case, ours.steps, peer))
 }
 
 /// Prints as soon as something is known, beside the bar.
@@ -132,8 +132,8 @@ impl Printer<'_> {
         self.bar.suspend(|| print(&format!("{text}\n")))
     }
 
-    fn peer(&self, case: &Case, peer: &Compared) -> Result<()> {
-        let text = if self.json { peer.json(case).to_string() } else { peer.text(case) };
+    fn peer(&self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {
+        let text = if self.json { peer.json(case, steps).to_string() } else { peer.text(case, steps) };
         self.bar.suspend(|| print(&format!("{text}\n")))
     }
 }

@@ -7,6 +7,7 @@ use saltatory::layer::Layer;
 use saltatory::network::{Readout, compile};
 use saltatory::plan::{Cost, Request};
 use saltatory::run::{Device, Metrics, Options};
+use saltatory::workloads::{Workload, workload};
 use saltatory::{Result, Session, Tensor};
 
 use super::case::Case;
@@ -19,40 +20,71 @@ const WARM_UP: f64 = 0.2;
 /// Runs of a round whose latency is measured apart, on devices that else have the next batch waiting.
 const APART: usize = 20;
 
+/// A batch, or frames.
+fn inputs(workload: &Workload, batch: usize) -> Result<Vec<Tensor>> {
+    if !workload.stream {
+        return Ok(vec![workload.input(batch)?]);
+    }
+    let (frames, shape) = (workload.input(FRAMES)?, &workload.network.input.shape);
+    let each = frames.data().chunks_exact(frames.len() / FRAMES);
+    each.map(|frame| Tensor::new(shape.clone(), frame.to_vec())).collect()
+}
+
+impl Given {
+    fn of(workload: &Workload, inputs: &[Tensor], options: Options) -> Result<Given> {
+        let network = &workload.network;
+        let mut session = Session::new(network.clone(), options)?;
+        let classes = !matches!(network.nodes[network.output].layer, Layer::Neuron(_));
+        let mut given = Given { classes, ..Given::default() };
+        for input in inputs {
+            let output = if workload.stream { session.step(input)? } else { session.run(input)? };
+            let rows = if workload.stream { 1 } else { output.scores.shape()[0] };
+            given.row = output.scores.len() / rows;
+            given.metrics.add(&output.metrics);
+            given.scores.extend(output.scores.into_data());
+        }
+        Ok(given)
+    }
+
+    /// Spikes of all populations.
+    pub fn spikes(&self) -> u64 {
+        self.metrics.populations.iter().filter(|p| p.fires).map(|p| p.spikes).sum()
+    }
+}
+
 /// A workload in a session, with its input in memory.
 pub struct Ours {
     session: Session,
-    /// A batch, or frames.
     inputs: Vec<Tensor>,
-    stream: bool,
+    pub stream: bool,
+    /// Steps of a sample.
+    pub steps: usize,
     sequence: Option<usize>,
     /// Batches under way beside the one that is waited for.
     ahead: usize,
     next: usize,
-    /// What was counted in a run.
+    /// What a run gave.
+    pub given: Given,
+    /// What the plan costs at least.
+    pub cost: Cost,
+}
+
+/// What a batch gives, or each frame of a stream that has just begun.
+#[derive(Default)]
+pub struct Given {
     pub metrics: Metrics,
-    /// Scores of a batch, or of each frame of a stream that has just begun.
     pub scores: Vec<f32>,
     /// Scores of a sample or frame.
     pub row: usize,
     /// Whether scores are those of classes.
     pub classes: bool,
-    /// What the plan costs at least.
-    pub cost: Cost,
 }
 
 impl Ours {
-    /// Runs a case once to see what it gives, with everything counted.
+    /// Runs a case once, with everything counted, and makes ready to time it.
     pub fn new(case: &Case, options: &Options) -> Result<Ours> {
-        let workload = &case.workload;
-        let inputs = if workload.stream {
-            let (frames, shape) = (workload.input(FRAMES)?, &workload.network.input.shape);
-            let frame = frames.len() / FRAMES;
-            let each = frames.data().chunks_exact(frame).map(|frame| Tensor::new(shape.clone(), frame.to_vec()));
-            each.collect::<Result<_>>()?
-        } else {
-            vec![workload.input(case.batch)?]
-        };
+        let workload = workload(case.name)?;
+        let inputs = inputs(&workload, case.batch)?;
         let request = Request {
             steps: workload.steps,
             constant_input: workload.constant_input,
@@ -62,43 +94,23 @@ impl Ours {
             ..Request::default()
         };
         let cost = compile(&workload.network, &request)?.cost();
-        let mut ours = Ours {
-            session: Session::new(workload.network.clone(), Options { no_meter: false, ..options.clone() })?,
+        let given = Given::of(&workload, &inputs, Options { no_meter: false, ..options.clone() })?;
+        Ok(Ours {
+            session: Session::new(workload.network, options.clone())?,
             inputs,
             stream: workload.stream,
+            steps: workload.steps,
             sequence: (!workload.constant_input && !workload.stream).then_some(workload.steps),
             ahead: usize::from(!matches!(options.device, Device::Cpu | Device::Reference)),
             next: 0,
-            metrics: Metrics::default(),
-            scores: Vec::new(),
-            row: 1,
-            classes: !matches!(workload.network.nodes[workload.network.output].layer, Layer::Neuron(_)),
+            given,
             cost,
-        };
-        ours.count()?;
-        ours.session = Session::new(workload.network.clone(), options.clone())?;
-        Ok(ours)
-    }
-
-    fn count(&mut self) -> Result<()> {
-        for input in &self.inputs {
-            let output = if self.stream { self.session.step(input)? } else { self.session.run(input)? };
-            self.metrics.add(&output.metrics);
-            let rows = if self.stream { 1 } else { output.scores.shape()[0] };
-            self.row = output.scores.len() / rows;
-            self.scores.extend(output.scores.into_data());
-        }
-        Ok(())
-    }
-
-    /// Spikes of all populations in the run that was counted.
-    pub fn spikes(&self) -> u64 {
-        self.metrics.populations.iter().filter(|p| p.fires).map(|p| p.spikes).sum()
+        })
     }
 
     /// Synaptic operations performed in a timed run: a batch, or a frame.
     pub fn performed(&self) -> f64 {
-        let all: u64 = self.metrics.weighted.iter().map(|w| w.performed).sum();
+        let all: u64 = self.given.metrics.weighted.iter().map(|w| w.performed).sum();
         all as f64 / self.inputs.len() as f64
     }
 

@@ -3,7 +3,7 @@
 use saltatory::tensor::arg_max;
 use serde_json::{Value, json};
 
-use super::Ours;
+use super::Given;
 
 /// Scores that differ by more are counted. Sums are rounded in another order; now and then that makes or takes a spike.
 pub const TOLERANCE: f32 = 2e-5;
@@ -22,7 +22,7 @@ pub struct Agreement {
 
 impl Agreement {
     /// Compares what a run of each gave.
-    pub fn of(ours: &Ours, theirs: &[f32], spikes: Option<u64>) -> Agreement {
+    pub fn of(ours: &Given, theirs: &[f32], spikes: Option<u64>) -> Agreement {
         let spikes = [Some(ours.spikes()), spikes];
         if theirs.len() != ours.scores.len() {
             return Agreement { predictions: None, beyond: None, largest: f32::NAN, spikes };

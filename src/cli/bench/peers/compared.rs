@@ -10,7 +10,6 @@ use super::agree::Agreement;
 /// A peer on a case.
 pub struct Compared {
     pub peer: String,
-    pub batch: usize,
     /// Modes that failed, with what was said.
     pub failed: Vec<(String, String)>,
     /// `None` where all modes failed.
@@ -28,11 +27,11 @@ pub struct Measured {
 
 impl Compared {
     /// Rows under ours in the table.
-    pub fn text(&self, case: &Case) -> String {
+    pub fn text(&self, case: &Case, steps: usize) -> String {
         let mut lines = Vec::new();
         if let Some(Measured { mode, rounds, ratio: [ratio, least, most], agreement }) = &self.result {
-            let rates = Rates::new(self.batch, rounds);
-            lines.push(row(&format!("  {}", self.peer), self.batch, case.workload.steps, &rates));
+            let rates = Rates::new(case.batch, rounds);
+            lines.push(row(&format!("  {}", self.peer), case.batch, steps, &rates));
             let ours = format!("ours is {ratio:.2} times as fast ({least:.2}..{most:.2})");
             lines.push(format!("    {mode}; {ours}; {}", agreement.text()));
         }
@@ -41,11 +40,11 @@ impl Compared {
     }
 
     /// A line for machines.
-    pub fn json(&self, case: &Case) -> Value {
+    pub fn json(&self, case: &Case, steps: usize) -> Value {
         let failed: Vec<Value> =
             self.failed.iter().map(|(mode, error)| json!({ "mode": mode, "error": error })).collect();
         let mut value = json!({
-            "kind": "peer", "workload": case.workload.name, "batch": self.batch, "steps": case.workload.steps,
+            "kind": "peer", "workload": case.name, "batch": case.batch, "steps": steps,
             "peer": self.peer, "failed_modes": failed,
         });
         if let Some(measured) = &self.result {
@@ -55,7 +54,7 @@ impl Compared {
             value["ours_over_theirs_min"] = json!(least);
             value["ours_over_theirs_max"] = json!(most);
             value["agreement"] = measured.agreement.json();
-            Rates::new(self.batch, &measured.rounds).put(&mut value);
+            Rates::new(case.batch, &measured.rounds).put(&mut value);
         }
         value
     }

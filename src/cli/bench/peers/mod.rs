@@ -11,7 +11,7 @@ use saltatory::Result;
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::ours::Ours;
+use super::ours::{Given, Ours};
 use super::rounds::{Round, Rounds, Target};
 use agree::Agreement;
 pub use compared::Compared;
@@ -47,8 +47,8 @@ impl Peers {
     ///
     /// # Errors
     /// A harness that has ended. A mode that fails is no error of ours: the line says it.
-    pub fn case(&mut self, case: &Case, target: Target, say: impl Fn(&str)) -> Result<Contest<'_>> {
-        let opened = self.process.ask(&json!({ "do": "open", "workload": case.workload.name, "batch": case.batch }))?;
+    pub fn case(&mut self, case: &Case, stream: bool, target: Target, say: impl Fn(&str)) -> Result<Contest<'_>> {
+        let opened = self.process.ask(&json!({ "do": "open", "workload": case.name, "batch": case.batch }))?;
         if let Some(error) = opened["error"].as_str() {
             return Err(self.process.fault(error));
         }
@@ -68,9 +68,9 @@ impl Peers {
             }
         }
         for best in rivals.iter_mut().filter_map(|rival| rival.best.as_mut()) {
-            best.rounds = Rounds::new(target, Duration::from_secs_f64(best.once), case.workload.stream);
+            best.rounds = Rounds::new(target, Duration::from_secs_f64(best.once), stream);
         }
-        Ok(Contest { process: Some(&mut self.process), batch: case.batch, rivals })
+        Ok(Contest { process: Some(&mut self.process), rivals })
     }
 }
 
@@ -122,7 +122,6 @@ impl Best {
 #[derive(Default)]
 pub struct Contest<'a> {
     process: Option<&'a mut Process>,
-    batch: usize,
     rivals: Vec<Rival>,
 }
 
@@ -149,12 +148,12 @@ impl Contest<'_> {
         }
         let compared = |rival: Rival| {
             let result = rival.best.map(|best| compared::Measured {
-                agreement: Agreement::of(ours, &best.scores, best.spikes),
+                agreement: Agreement::of(&ours.given, &best.scores, best.spikes),
                 ratio: rounds.faster_than(&best.rounds),
                 mode: best.mode,
                 rounds: best.rounds,
             });
-            Compared { peer: rival.peer, batch: self.batch, failed: rival.failed, result }
+            Compared { peer: rival.peer, failed: rival.failed, result }
         };
         Ok(self.rivals.into_iter().map(compared).collect())
     }
