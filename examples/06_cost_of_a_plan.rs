@@ -4,12 +4,12 @@
 
 use saltatory::network::compile;
 use saltatory::plan::Request;
-use saltatory::workloads::{NAMES, workload};
+use saltatory::workloads::{NETWORKS, workload};
 
 fn main() -> saltatory::Result<()> {
     let columns = ["network", "T", "dispatches", "read MB", "written MB", "weights MB", "dense G"];
     println!("{}", columns.map(|c| format!("{c:>13}")).concat());
-    for name in NAMES {
+    for name in NETWORKS {
         let workload = workload(name)?;
         let (steps, constant_input) = (workload.steps, workload.constant_input);
         let request = Request { steps, constant_input, meter: false, ..Default::default() };

@@ -1,6 +1,7 @@
 //! One file per verb of the command line, and what they share.
 
 mod batch;
+mod bench;
 mod compare;
 mod course;
 mod devices;
@@ -32,6 +33,7 @@ use saltatory::Error;
   saltatory merge report-*.json --output scores.npy --report report.json
   saltatory inspect model.nir --plan
   saltatory devices
+  saltatory bench
 
 Exit codes: 0 all good, 2 some inputs bad, 1 failed, 130 stopped by a signal.")]
 pub struct Arguments {
@@ -49,6 +51,8 @@ enum Verb {
     Inspect(inspect::Arguments),
     /// List the devices that networks can run on.
     Devices(devices::Arguments),
+    /// Measure how fast known workloads run here, beside what the machine could do and what other frameworks do.
+    Bench(bench::Arguments),
 }
 
 /// How a verb ended, other than by an error.
@@ -69,6 +73,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Devices(arguments) => devices::run(&arguments),
+        Verb::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

@@ -6,11 +6,21 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar over so many samples; hidden where nobody would see it.
 pub fn bar(samples: usize, quiet: bool) -> ProgressBar {
-    let bar = ProgressBar::new(samples as u64);
+    styled(samples, quiet, "{bar:40.cyan/blue} {pos}/{len} samples  {per_sec}  {eta} left  {msg}")
+}
+
+/// A bar over a few things that each take a while; hidden where nobody would see it.
+pub fn steps(count: usize, what: &str) -> ProgressBar {
+    let bar = styled(count, false, &format!("{{spinner}} {{bar:20.cyan/blue}} {{pos}}/{{len}} {what}  {{msg}}"));
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    bar
+}
+
+fn styled(length: usize, quiet: bool, style: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
     if quiet || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    let style = "{bar:40.cyan/blue} {pos}/{len} samples  {per_sec}  {eta} left  {msg}";
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }

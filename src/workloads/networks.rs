@@ -1,109 +1,43 @@
-//! The networks that speed is measured on, with weights and inputs from formulas: whoever builds them, in whatever
-//! framework, computes with the same numbers.
-//!
-//! `h(seed, i) = mix(i ^ mix(seed + 0x9e3779b9))` with the 32-bit mixer lowbias32, `uniform(seed)[i] = (h >> 8) 2^-24`.
-//! The weights of the i-th convolution or linear layer have the seed of the network plus i; they are uniform within
-//! `sqrt(6 / fan_in)`, and the mean of each output's weights is subtracted. Gains in place of trained batch norm keep
-//! every layer at realistic rates. Neurons: LIF, tau 2, threshold 1, hard reset to 0.
+//! The networks, their gains, and their weights.
 
-use crate::error::{Error, Result};
+use super::numbers::uniform;
+use crate::error::Result;
 use crate::layer::{BatchNorm, Layer, Pool, PoolKind};
-use crate::network::{Builder, InputKind, InputSpec, Network, Readout};
+use crate::network::{Builder, InputKind, InputSpec, Network};
 use crate::neuron::Lif;
 use crate::tensor::Tensor;
 
-/// A network with the seed of its numbers.
-#[derive(Clone, Debug)]
-pub struct Workload {
-    /// The name, as benchmarks print it.
-    pub name: &'static str,
-    /// The network, with weights.
-    pub network: Network,
-    /// Steps per sample.
-    pub steps: usize,
-    /// Whether one frame holds for all steps.
-    pub constant_input: bool,
-    seed: u32,
+/// Neurons of the workload `lif`.
+const LIF_NEURONS: usize = 1 << 16;
+/// Inputs and neurons of the workload `dense-lif`.
+const DENSE_NEURONS: usize = 512;
+/// Inputs and neurons of the workloads `sparse-fc-...`.
+const SPARSE_NEURONS: usize = 1 << 12;
+
+/// A population alone, with currents as input.
+pub(super) fn lif_alone() -> Builder {
+    Network::new([LIF_NEURONS]).spiking(lif())
 }
 
-/// Names of the networks.
-pub const NAMES: [&str; 3] = ["spiking-cnn", "csnn-dvs", "sew-resnet18"];
-
-/// The network of a name.
-///
-/// # Errors
-/// [`Error::Request`] for a name that is none of [`NAMES`].
-pub fn workload(name: &str) -> Result<Workload> {
-    let (name, steps, constant_input, seed, builder, gains): (_, _, _, _, _, &[f32]) = match name {
-        "spiking-cnn" => ("spiking-cnn", 8, true, 1000, spiking_cnn(), &[2.1, 2.15, 3.24]),
-        "csnn-dvs" => ("csnn-dvs", 16, false, 2000, csnn_dvs(), &[1.51, 2.49, 2.37, 2.23, 2.25, 2.93, 3.79]),
-        "sew-resnet18" => ("sew-resnet18", 4, true, 3000, sew_resnet18(), &SEW_GAINS),
-        other => return Err(Error::Request(format!("there is no workload `{other}`; there are {}", NAMES.join(", ")))),
-    };
-    let mut network = builder.name_network(name).steps(steps).readout(Readout::Mean).build()?;
-    fill(&mut network, seed, gains)?;
-    Ok(Workload { name, network, steps, constant_input, seed })
+/// A linear layer and a population with a longer time constant.
+pub(super) fn dense_lif() -> Builder {
+    Network::new([DENSE_NEURONS]).linear(DENSE_NEURONS).spiking(Lif::tau(5.0))
 }
 
-impl Workload {
-    /// Samples as this workload defines them: `[batch, ...]` or `[batch, time, ...]`.
-    ///
-    /// # Errors
-    /// [`Error::Request`] where there are too many elements.
-    pub fn input(&self, batch: usize) -> Result<Tensor> {
-        let shape = &self.network.input.shape;
-        if self.constant_input {
-            let count = batch * shape.iter().product::<usize>();
-            let data = (0..count).map(|i| uniform(self.seed + 900, i as u32)).collect();
-            return Tensor::new([&[batch], &shape[..]].concat(), data);
-        }
-        let (channels, height, width) = (shape[0], shape[1], shape[2]);
-        let value = |i: usize| {
-            let (sample, t, rest) = (
-                i / (self.steps * channels * height * width),
-                i / (channels * height * width) % self.steps,
-                i % (channels * height * width),
-            );
-            event_count(
-                self.seed + 900,
-                (t * batch + sample) * channels + rest / (height * width),
-                (rest / width % height, rest % width),
-                (height, width),
-            )
-        };
-        let count = batch * self.steps * channels * height * width;
-        Tensor::new([&[batch, self.steps], &shape[..]].concat(), (0..count).map(value).collect())
-    }
+/// A linear layer between given spikes and a population.
+pub(super) fn sparse_fc() -> Builder {
+    let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
+    Network::new([SPARSE_NEURONS]).input(input).linear(SPARSE_NEURONS).spiking(lif())
 }
 
-/// Clustered events: a fifth of the tiles of 8 by 8 are active, in them a quarter of the pixels hold 1 to 4 events.
-/// `plane` counts planes `[time, batch, channel]`.
-fn event_count(seed: u32, plane: usize, (y, x): (usize, usize), (height, width): (usize, usize)) -> f32 {
-    let tile = (plane * (height / 8) + y / 8) * (width / 8) + x / 8;
-    let u = uniform(seed + 1, ((plane * height + y) * width + x) as u32);
-    if uniform(seed, tile as u32) < 0.2 && u < 0.25 { 1.0 + (u * 16.0).floor() } else { 0.0 }
-}
-
-fn mix(mut x: u32) -> u32 {
-    x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
-    x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
-    x ^ (x >> 16)
-}
-
-/// The i-th number of a seed, in [0, 1).
-pub fn uniform(seed: u32, i: u32) -> f32 {
-    let hash = mix(i ^ mix(seed.wrapping_add(0x9e37_79b9)));
-    (hash >> 8) as f32 / (1u32 << 24) as f32
-}
-
-fn spiking_cnn() -> Builder {
+pub(super) fn spiking_cnn() -> Builder {
     let first = Network::new([1, 28, 28]).conv2d(32, 3).padding(1).no_bias().batch_norm().spiking(lif()).max_pool(2);
     let second = first.conv2d(64, 3).padding(1).no_bias().batch_norm().spiking(lif()).max_pool(2);
     second.flatten().linear(256).spiking(lif()).linear(10)
 }
 
 /// SpikingJelly's `DVSGestureNet`; its vote over ten neurons a class is a linear layer that takes their mean.
-fn csnn_dvs() -> Builder {
+pub(super) fn csnn_dvs() -> Builder {
     let input = InputSpec { kind: InputKind::Counts, ..Default::default() };
     let mut builder = Network::new([2, 128, 128]).input(input);
     for _ in 0..5 {
@@ -114,7 +48,7 @@ fn csnn_dvs() -> Builder {
 }
 
 /// SpikingJelly's `sew_resnet18` with ADD connections.
-fn sew_resnet18() -> Builder {
+pub(super) fn sew_resnet18() -> Builder {
     let pool = Pool { kind: PoolKind::Max, kernel: vec![3, 3], stride: vec![2, 2], padding: vec![1, 1] };
     let stem = Network::new([3, 224, 224]).conv2d(64, 7).stride(2).padding(3).no_bias().batch_norm().spiking(lif());
     let mut builder = stem.layer(Layer::Pool(pool)).name("stem");
@@ -139,7 +73,7 @@ fn sew_resnet18() -> Builder {
 }
 
 /// In the order of the weights: of each block its body, then its shortcut.
-const SEW_GAINS: [f32; 20] = [
+pub(super) const SEW_GAINS: [f32; 20] = [
     0.526, 2.78, 3.81, 2.17, 3.86, 1.92, 3.92, 1.93, 2.72, 3.92, 2.24, 4.03, 2.26, 2.83, 4.0, 2.29, 4.18, 2.28, 2.95,
     4.22,
 ];
@@ -150,7 +84,7 @@ fn lif() -> Lif {
 
 /// Weights, gains and neutral statistics. A gain is the weight of a batch norm, or the factor on a linear layer before
 /// neurons.
-fn fill(network: &mut Network, seed: u32, gains: &[f32]) -> Result<()> {
+pub(super) fn fill(network: &mut Network, seed: u32, gains: &[f32]) -> Result<()> {
     let shapes = network.shapes()?;
     let sources: Vec<usize> =
         (0..network.nodes.len()).map(|i| network.edges.iter().find(|e| e.to == i).map_or(0, |e| e.from)).collect();

@@ -1,0 +1,172 @@
+"""A workload at a size of batch: the modes of every peer, each of which prepares a `Call`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+import numpy as np
+import torch
+from torch import nn
+
+from build import Mode, TorchNet, captured, compiled, modes
+from contract import TAU, currents, make_net, uniform, unit, weight
+
+FRAMES = 64
+
+
+@dataclass
+class Call:
+    """`run(i)` is what is timed; `scores()` are those of a batch, `spikes()` those of all populations in it."""
+
+    run: Callable[[int], Any]
+    scores: Callable[[], torch.Tensor]
+    spikes: Callable[[], Optional[int]]
+
+
+@dataclass
+class Candidate:
+    peer: str
+    mode: str
+    prepare: Callable[[], Call]
+
+
+def candidates(peers: dict[str, Any], workload: str, batch: int, device: str) -> list[Candidate]:
+    """The modes worth a try; each is built when it is prepared."""
+    if workload == "lif":
+        x = currents(16, batch * 65536)
+        return _population(peers, x, None, TAU, device, compile=True)
+    if workload == "dense-lif":
+        x, w = unit(4900, 500, batch, 512), weight(4000, 512, 512, 512)
+        return _population(peers, x, w, 5.0, device, compile=False)
+    if workload.startswith("sparse-fc-"):
+        return _given_spikes(peers, float(workload.rsplit("-", 1)[1]) / 100, batch, device)
+    if workload == "stream-latency":
+        return _stream(peers, device)
+    return _network(peers, workload, batch, device)
+
+
+def _network(peers: dict[str, Any], workload: str, batch: int, device: str) -> list[Candidate]:
+    net, cuda = make_net(workload), device == "cuda"
+    x = torch.from_numpy(net.input(batch)).to(device)
+
+    def prepare(peer: Any, mode: Mode) -> Call:
+        model = TorchNet(net, peer, mode).to(device)
+        call = compiled(model, cuda) if mode.compile else model
+        replay = captured(model, x) if mode.graph else lambda: call(x)
+        return Call(lambda _: replay(), replay, lambda: _count(model.populations, lambda: model(x)))
+
+    return _all(peers, lambda name: modes(name, net, cuda), prepare)
+
+
+def _population(
+    peers: dict[str, Any], x: np.ndarray, w: Optional[np.ndarray], tau: float, device: str, compile: bool
+) -> list[Candidate]:
+    given = torch.from_numpy(x)
+
+    def prepare(peer: Any, mode: Mode) -> Call:
+        model: nn.Module = peer.multi(tau)
+        values = given
+        if w is None:
+            values = given * peer.scale(tau)
+        else:
+            linear = nn.Linear(w.shape[1], w.shape[0])
+            linear.weight.data = torch.from_numpy(w * np.float32(peer.scale(tau)))
+            linear.bias.data.zero_()
+            model = nn.Sequential(linear, model)
+        model, values = model.to(device), values.to(device)
+        call = compiled(model, device == "cuda") if mode.compile else model
+        return Call(lambda _: call(values), lambda: call(values).mean(0), lambda: int(model(values).double().sum()))
+
+    def choices(name: str) -> list[Mode]:
+        return [Mode("eager")] + [Mode("compile", compile=True)] * (compile and name in ("torch", "norse"))
+
+    return _all(peers, choices, prepare)
+
+
+def _given_spikes(peers: dict[str, Any], rate: float, batch: int, device: str) -> list[Candidate]:
+    """Frameworks differ in nothing but how the sum is taken: dense, over gathered rows, for all steps at once."""
+    steps, n = 32, 4096
+    s = torch.from_numpy(uniform(5000, steps, batch, n) < np.float32(rate)).to(device)
+    sf = s.float()
+    w = torch.from_numpy(weight(5002, n, n, n)).to(device).t().contiguous()  # [pre, post]
+
+    def current(name: str) -> Callable[[int, list[torch.Tensor]], torch.Tensor]:
+        if name == "dense-mv":
+            return lambda t, _: sf[t] @ w
+        if name == "dense-gather":
+            return lambda t, _: torch.stack([w.index_select(0, row.nonzero().squeeze(1)).sum(0) for row in s[t]])
+        return lambda t, all: all[t]
+
+    def prepare(_: Any, mode: Mode) -> Call:
+        one, at_once = current(mode.name), mode.name == "dense-gemm-T"
+
+        def run(_: int) -> torch.Tensor:
+            everything = list((sf.flatten(0, 1) @ w).unflatten(0, (steps, batch))) if at_once else []
+            v, total = torch.zeros(batch, n, device=device), torch.zeros(batch, n, device=device)
+            for t in range(steps):
+                v.lerp_(one(t, everything), 1.0 / TAU)
+                fired = v >= 1.0
+                v.masked_fill_(fired, 0.0)
+                total += fired
+            return total / steps
+
+        return Call(run, lambda: run(0), lambda: int(round(float(run(0).double().sum()) * steps)))
+
+    names = [Mode(name) for name in ("dense-mv", "dense-gather", "dense-gemm-T")]
+    return _all({"torch": peers["torch"]} if "torch" in peers else {}, lambda _: names, prepare)
+
+
+def _stream(peers: dict[str, Any], device: str) -> list[Candidate]:
+    net, cuda = make_net("spiking-cnn"), device == "cuda"
+    frames = torch.from_numpy(uniform(6000, FRAMES, 1, 28, 28)[:, None])
+
+    def prepare(peer: Any, mode: Mode) -> Call:
+        model = TorchNet(net, peer, mode).to(device)
+        step = compiled(model.layers, cuda) if mode.compile else model.layers
+
+        def run(i: int) -> torch.Tensor:
+            return step(frames[i % FRAMES].to(device)).cpu()
+
+        def scores(step: Callable[[int], torch.Tensor] = run) -> torch.Tensor:
+            model.reset_state()
+            return torch.cat([step(i) for i in range(FRAMES)])
+
+        def plain(i: int) -> torch.Tensor:
+            return model.layers(frames[i].to(device))
+
+        return Call(run, scores, lambda: _count(model.populations, lambda: scores(plain)))
+
+    def choices(name: str) -> list[Mode]:
+        if name not in ("torch", "spikingjelly"):
+            return [Mode("eager", loop=True)]
+        out = [Mode("opt", fold=True, loop=True)]
+        return out + [Mode("opt-compile", fold=True, loop=True, compile=True)] * (name == "torch")
+
+    return _all(peers, choices, prepare)
+
+
+def _all(
+    peers: dict[str, Any], choices: Callable[[str], list[Mode]], prepare: Callable[[Any, Mode], Call]
+) -> list[Candidate]:
+    out = []
+    for name, peer in peers.items():
+        for mode in choices(name):
+            out.append(Candidate(name, mode.name, lambda peer=peer, mode=mode: prepare(peer, mode)))
+    return out
+
+
+def _count(populations: list[nn.Module], run: Callable[[], Any]) -> int:
+    """Spikes of all populations in a run that is not compiled."""
+    total = [0]
+
+    def hook(_m: Any, _i: Any, out: torch.Tensor) -> None:
+        total[0] += int(out.double().sum())
+
+    hooks = [population.register_forward_hook(hook) for population in populations]
+    try:
+        run()
+    finally:
+        for each in hooks:
+            each.remove()
+    return total[0]

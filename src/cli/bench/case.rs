@@ -1,0 +1,59 @@
+//! What is measured: a workload at a size of batch.
+
+use std::fmt;
+
+use saltatory::workloads::NAMES;
+use saltatory::{Error, Result};
+
+/// The workload that has no batches.
+const STREAM: &str = "stream-latency";
+
+/// A workload at a size of batch; its weights are made when it is run.
+pub struct Case {
+    pub name: &'static str,
+    pub batch: usize,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.name, self.batch)
+    }
+}
+
+/// The cases of these workloads and batches; where there are none, of all and of the usual ones.
+pub fn cases(names: &[String], batches: &[usize]) -> Result<Vec<Case>> {
+    if batches.contains(&0) {
+        return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
+    }
+    let mut cases = Vec::new();
+    for name in chosen(names)? {
+        let sizes = if name == STREAM || batches.is_empty() { usual(name) } else { batches };
+        cases.extend(sizes.iter().map(|&batch| Case { name, batch }));
+    }
+    Ok(cases)
+}
+
+/// The workloads that the names stand for: `sparse-fc` for that of every rate.
+fn chosen(names: &[String]) -> Result<Vec<&'static str>> {
+    let all: Vec<String> = if names.is_empty() { NAMES.map(String::from).into() } else { names.to_vec() };
+    let mut chosen = Vec::new();
+    for name in all {
+        let before = chosen.len();
+        let family = format!("{name}-");
+        let stands = |known: &str| known == name || name == "sparse-fc" && known.starts_with(&family);
+        chosen.extend(NAMES.into_iter().filter(|known| stands(known)));
+        if chosen.len() == before {
+            return Err(Error::Request(format!("--workload {name}: there are {}", NAMES.join(", "))));
+        }
+    }
+    Ok(chosen)
+}
+
+/// The usual batches of a workload.
+fn usual(name: &str) -> &'static [usize] {
+    match name {
+        "spiking-cnn" => &[1, 32, 256],
+        "dense-lif" => &[16],
+        _ => &[1],
+    }
+}

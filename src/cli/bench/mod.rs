@@ -1,0 +1,139 @@
+//! `saltatory bench`: how fast the workloads run here, beside what the machine could do and what others do.
+
+mod case;
+mod floor;
+mod line;
+mod memory;
+mod ours;
+mod peers;
+mod rounds;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use saltatory::run::{Device, Options};
+use saltatory::{Error, Result};
+
+use super::{Outcome, devices, print, progress};
+use case::Case;
+use floor::Machine;
+use line::Line;
+use memory::Watch;
+use ours::Ours;
+use peers::{Compared, Contest, Peers};
+use rounds::{Rounds, Target};
+
+/// The options of `bench`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  saltatory bench
+  saltatory bench --workload spiking-cnn,stream-latency --batch 1,32
+  saltatory bench --workload spiking-cnn --peers .venv/bin/python --json
+
+`sparse-fc` stands for all of its rates. A batch is in memory before it is timed, and synaptic operations are not counted
+while it is. Floors are those of the CPU: `x bytes` is the time over that to move all bytes of the plan once through
+memory (below 1 where they stay in caches), `x ops` over that to add one row of weights after the other from the fastest
+cache, on all threads.")]
+pub struct Arguments {
+    /// Workloads (default: all of them).
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    workload: Vec<String>,
+    /// auto, cpu, reference (the plain twins on the CPU), gpu, an index from `saltatory devices`, or a part of a name.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Sizes of batches (default: by workload). A stream has none.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    batch: Vec<usize>,
+    /// Threads (default: one for each core).
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Seconds that every case is timed for; five rounds at least.
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    seconds: f64,
+    /// A Python with PyTorch and SpikingJelly, snnTorch or Norse: the same workloads there, in turns with ours.
+    #[arg(long, value_name = "PYTHON")]
+    peers: Option<PathBuf>,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the benchmarks.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let target = Target::new(arguments.seconds)?;
+    let cases = case::cases(&arguments.workload, &arguments.batch)?;
+    if arguments.threads == Some(0) {
+        return Err(Error::Request("--threads: expected at least one thread, got 0".into()));
+    }
+    let device = devices::choose(&arguments.device)?;
+    let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let on_gpu = !matches!(device, Device::Cpu | Device::Reference);
+    let options = Options { device, threads: Some(threads), no_meter: true, ..Default::default() };
+    let mut peers = arguments.peers.as_deref().map(|python| Peers::start(python, threads, on_gpu)).transpose()?;
+    let bar = progress::steps(cases.len(), "cases");
+    bar.set_message("measuring the machine");
+    let machine = Machine::measure(threads)?;
+    let out = Printer { json: arguments.json, bar: &bar };
+    out.head(&machine, &options.device, peers.as_ref())?;
+    for case in &cases {
+        bar.set_message(case.to_string());
+        run_case(case, &options, target, (!on_gpu).then_some(&machine), peers.as_mut(), &out)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Outcome::Good)
+}
+
+/// Measures a case: warm-up of everyone, then rounds in turns.
+fn run_case(
+    case: &Case,
+    options: &Options,
+    target: Target,
+    machine: Option<&Machine>,
+    peers: Option<&mut Peers>,
+    out: &Printer<'_>,
+) -> Result<()> {
+    let mut ours = Ours::new(case, options)?;
+    let memory = Watch::begin();
+    let once = ours.warm_up(target)?;
+    let mut rounds = Rounds::new(target, once, ours.stream);
+    let mut theirs = match peers {
+        Some(peers) => peers.case(case, ours.stream, target, |said| out.bar.set_message(format!("{case}: {said}")))?,
+        None => Contest::default(),
+    };
+    for _ in 0..rounds.count {
+        rounds.push(ours.round(rounds.runs)?);
+        theirs.round()?;
+    }
+    out.line(&Line::new(case, &ours, &rounds, machine, memory.peak()))?;
+    theirs.end(&ours, &rounds)?.iter().try_for_each(|peer| out.peer(case, ours.steps, peer))
+}
+
+/// Prints as soon as something is known, beside the bar.
+struct Printer<'a> {
+    json: bool,
+    bar: &'a ProgressBar,
+}
+
+impl Printer<'_> {
+    fn head(&self, machine: &Machine, device: &Device, peers: Option<&Peers>) -> Result<()> {
+        let described = peers.map(Peers::description);
+        let text = if self.json {
+            format!("{}\n", machine.json(&device.name(), described))
+        } else {
+            format!("{}{}", machine.text(&device.name(), described), line::heading())
+        };
+        self.bar.suspend(|| print(&text))
+    }
+
+    fn line(&self, line: &Line) -> Result<()> {
+        let text = if self.json { line.json().to_string() } else { line.text() };
+        self.bar.suspend(|| print(&format!("{text}\n")))
+    }
+
+    fn peer(&self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {
+        let text = if self.json { peer.json(case, steps).to_string() } else { peer.text(case, steps) };
+        self.bar.suspend(|| print(&format!("{text}\n")))
+    }
+}

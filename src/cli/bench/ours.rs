@@ -1,0 +1,166 @@
+//! A workload in a session of ours.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use saltatory::layer::Layer;
+use saltatory::network::{Readout, compile};
+use saltatory::plan::{Cost, Request};
+use saltatory::run::{Device, Metrics, Options};
+use saltatory::workloads::{Workload, workload};
+use saltatory::{Result, Session, Tensor};
+
+use super::case::Case;
+use super::rounds::{Round, Target};
+
+/// Frames of a stream, again and again.
+const FRAMES: usize = 64;
+/// The part of the measured time that warming up takes.
+const WARM_UP: f64 = 0.2;
+/// Runs of a round whose latency is measured apart, on devices that else have the next batch waiting.
+const APART: usize = 20;
+
+/// A batch, or frames.
+fn inputs(workload: &Workload, batch: usize) -> Result<Vec<Tensor>> {
+    if !workload.stream {
+        return Ok(vec![workload.input(batch)?]);
+    }
+    let (frames, shape) = (workload.input(FRAMES)?, &workload.network.input.shape);
+    let each = frames.data().chunks_exact(frames.len() / FRAMES);
+    each.map(|frame| Tensor::new(shape.clone(), frame.to_vec())).collect()
+}
+
+impl Given {
+    fn of(workload: &Workload, inputs: &[Tensor], options: Options) -> Result<Given> {
+        let network = &workload.network;
+        let mut session = Session::new(network.clone(), options)?;
+        let classes = !matches!(network.nodes[network.output].layer, Layer::Neuron(_));
+        let mut given = Given { classes, ..Given::default() };
+        for input in inputs {
+            let output = if workload.stream { session.step(input)? } else { session.run(input)? };
+            let rows = if workload.stream { 1 } else { output.scores.shape()[0] };
+            given.row = output.scores.len() / rows;
+            given.metrics.add(&output.metrics);
+            given.scores.extend(output.scores.into_data());
+        }
+        Ok(given)
+    }
+
+    /// Spikes of all populations.
+    pub fn spikes(&self) -> u64 {
+        self.metrics.populations.iter().filter(|p| p.fires).map(|p| p.spikes).sum()
+    }
+}
+
+/// A workload in a session, with its input in memory.
+pub struct Ours {
+    session: Session,
+    inputs: Vec<Tensor>,
+    pub stream: bool,
+    /// Steps of a sample.
+    pub steps: usize,
+    sequence: Option<usize>,
+    /// Batches under way beside the one that is waited for.
+    ahead: usize,
+    next: usize,
+    /// What a run gave.
+    pub given: Given,
+    /// What the plan costs at least.
+    pub cost: Cost,
+}
+
+/// What a batch gives, or each frame of a stream that has just begun.
+#[derive(Default)]
+pub struct Given {
+    pub metrics: Metrics,
+    pub scores: Vec<f32>,
+    /// Scores of a sample or frame.
+    pub row: usize,
+    /// Whether scores are those of classes.
+    pub classes: bool,
+}
+
+impl Ours {
+    /// Runs a case once, with everything counted, and makes ready to time it.
+    pub fn new(case: &Case, options: &Options) -> Result<Ours> {
+        let workload = workload(case.name)?;
+        let inputs = inputs(&workload, case.batch)?;
+        let request = Request {
+            steps: workload.steps,
+            constant_input: workload.constant_input,
+            readout: if workload.stream { Readout::Last } else { Readout::Mean },
+            streaming: workload.stream,
+            meter: false,
+            ..Request::default()
+        };
+        let cost = compile(&workload.network, &request)?.cost();
+        let given = Given::of(&workload, &inputs, Options { no_meter: false, ..options.clone() })?;
+        Ok(Ours {
+            session: Session::new(workload.network, options.clone())?,
+            inputs,
+            stream: workload.stream,
+            steps: workload.steps,
+            sequence: (!workload.constant_input && !workload.stream).then_some(workload.steps),
+            ahead: usize::from(!matches!(options.device, Device::Cpu | Device::Reference)),
+            next: 0,
+            given,
+            cost,
+        })
+    }
+
+    /// Synaptic operations performed in a timed run: a batch, or a frame.
+    pub fn performed(&self) -> f64 {
+        let all: u64 = self.given.metrics.weighted.iter().map(|w| w.performed).sum();
+        all as f64 / self.inputs.len() as f64
+    }
+
+    /// Runs until the machine is warm; how long one run takes then.
+    pub fn warm_up(&mut self, target: Target) -> Result<Duration> {
+        let (begun, mut last) = (Instant::now(), self.once()?);
+        while begun.elapsed().as_secs_f64() < WARM_UP * target.seconds {
+            last = self.once()?.min(last);
+        }
+        Ok(last)
+    }
+
+    /// A round of so many runs.
+    pub fn round(&mut self, runs: usize) -> Result<Round> {
+        if self.ahead == 0 || self.stream {
+            let begun = Instant::now();
+            let latencies = (0..runs).map(|_| self.once()).collect::<Result<_>>()?;
+            return Ok(Round { elapsed: begun.elapsed(), latencies });
+        }
+        let elapsed = self.in_flight(runs)?;
+        let latencies = (0..runs.min(APART)).map(|_| self.once()).collect::<Result<_>>()?;
+        Ok(Round { elapsed, latencies })
+    }
+
+    /// A batch, or a frame.
+    fn once(&mut self) -> Result<Duration> {
+        let input = &self.inputs[self.next];
+        self.next = (self.next + 1) % self.inputs.len();
+        let begun = Instant::now();
+        let output = if self.stream { self.session.step(input)? } else { self.session.run(input)? };
+        let elapsed = begun.elapsed();
+        std::hint::black_box(output);
+        Ok(elapsed)
+    }
+
+    /// So many batches, each begun before the one before it has ended.
+    fn in_flight(&mut self, runs: usize) -> Result<Duration> {
+        let input = &self.inputs[0];
+        let rows: Vec<&[f32]> = input.data().chunks_exact(input.len() / input.shape()[0]).collect();
+        let (begun, mut under_way) = (Instant::now(), VecDeque::new());
+        for _ in 0..runs {
+            under_way.push_back(self.session.submit(&rows, self.sequence)?);
+            while under_way.len() > self.ahead {
+                let Some(ticket) = under_way.pop_front() else { break };
+                std::hint::black_box(self.session.finish(ticket, &rows)?);
+            }
+        }
+        for ticket in under_way {
+            std::hint::black_box(self.session.finish(ticket, &rows)?);
+        }
+        Ok(begun.elapsed())
+    }
+}

@@ -1,0 +1,119 @@
+//! The networks that speed is measured on, with weights and inputs from formulas: whoever builds them, in whatever
+//! framework, computes with the same numbers.
+//!
+//! `h(seed, i) = mix(i ^ mix(seed + 0x9e3779b9))` with the 32-bit mixer lowbias32, `uniform(seed)[i] = (h >> 8) 2^-24`.
+//! The weights of the i-th convolution or linear layer have the seed of the network plus i; they are uniform within
+//! `sqrt(6 / fan_in)`, and the mean of each output's weights is subtracted. Gains in place of trained batch norm keep
+//! every layer at realistic rates. Neurons: LIF, tau 2 (`dense-lif`: 5), threshold 1, hard reset to 0.
+//!
+//! | name | network | T | input |
+//! |---|---|---|---|
+//! | `lif` | 65,536 neurons alone | 16 | currents |
+//! | `dense-lif` | linear 512 to 512, LIF | 500 | real, mean 0, variance 1 |
+//! | `spiking-cnn` | two convolutions and two linear layers, 28x28 | 8 | one image |
+//! | `csnn-dvs` | SpikingJelly's `DVSGestureNet`, 2x128x128 | 16 | counts of events |
+//! | `sew-resnet18` | SpikingJelly's `sew_resnet18`, ADD, 3x224x224 | 4 | one image |
+//! | `sparse-fc-R` | linear 4,096 to 4,096, LIF | 32 | spikes at a rate of R % |
+//! | `stream-latency` | that of `spiking-cnn` | 1 | frame by frame, state kept |
+
+mod networks;
+mod numbers;
+
+use crate::error::{Error, Result};
+use crate::network::{Network, Readout};
+use crate::tensor::Tensor;
+use networks::{SEW_GAINS, csnn_dvs, dense_lif, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
+use numbers::Values;
+pub use numbers::uniform;
+
+/// A network with the formula of its samples.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// The name, as benchmarks print it.
+    pub name: &'static str,
+    /// The network, with weights.
+    pub network: Network,
+    /// Steps per sample.
+    pub steps: usize,
+    /// Whether one frame holds for all steps.
+    pub constant_input: bool,
+    /// Whether frames come one by one, with state kept from each to the next.
+    pub stream: bool,
+    values: Values,
+}
+
+/// Names of all workloads.
+pub const NAMES: [&str; 10] = [
+    "lif",
+    "dense-lif",
+    "spiking-cnn",
+    "csnn-dvs",
+    "sew-resnet18",
+    "sparse-fc-0.1",
+    "sparse-fc-1",
+    "sparse-fc-5",
+    "sparse-fc-20",
+    "stream-latency",
+];
+
+/// Names of those that are whole networks on whole samples.
+pub const NETWORKS: [&str; 3] = ["spiking-cnn", "csnn-dvs", "sew-resnet18"];
+
+/// How samples come.
+#[derive(Clone, Copy, PartialEq)]
+enum Input {
+    Constant,
+    Sequence,
+    Stream,
+}
+
+/// The workload of a name.
+///
+/// # Errors
+/// [`Error::Request`] for a name that is none of [`NAMES`].
+pub fn workload(name: &str) -> Result<Workload> {
+    use Input::{Constant, Sequence, Stream};
+    let Some(name) = NAMES.into_iter().find(|&known| known == name) else {
+        return Err(Error::Request(format!("there is no workload `{name}`; there are {}", NAMES.join(", "))));
+    };
+    const CNN_GAINS: &[f32] = &[2.1, 2.15, 3.24];
+    const DVS_GAINS: &[f32] = &[1.51, 2.49, 2.37, 2.23, 2.25, 2.93, 3.79];
+    let spikes = |rate| (32, Sequence, 5002, sparse_fc(), &[1.0][..], Values::Spikes { rate });
+    let (steps, input, seed, builder, gains, values) = match name {
+        "lif" => (16, Sequence, 0, lif_alone(), &[][..], Values::Currents),
+        "dense-lif" => (500, Sequence, 4000, dense_lif(), &[1.0][..], Values::Unit { seed: 4900 }),
+        "spiking-cnn" => (8, Constant, 1000, spiking_cnn(), CNN_GAINS, Values::Uniform { seed: 1900 }),
+        "csnn-dvs" => (16, Sequence, 2000, csnn_dvs(), DVS_GAINS, Values::Events { seed: 2900 }),
+        "sew-resnet18" => (4, Constant, 3000, sew_resnet18(), &SEW_GAINS[..], Values::Unit { seed: 3900 }),
+        "sparse-fc-0.1" => spikes(0.001),
+        "sparse-fc-1" => spikes(0.01),
+        "sparse-fc-5" => spikes(0.05),
+        "sparse-fc-20" => spikes(0.2),
+        _ => (1, Stream, 1000, spiking_cnn(), CNN_GAINS, Values::Uniform { seed: 6000 }),
+    };
+    let mut network = builder.name_network(name).steps(steps).readout(Readout::Mean).build()?;
+    fill(&mut network, seed, gains)?;
+    Ok(Workload { name, network, steps, constant_input: input == Constant, stream: input == Stream, values })
+}
+
+impl Workload {
+    /// Samples as this workload defines them: `[batch, ...]` or `[batch, time, ...]`; of a stream as many frames.
+    ///
+    /// # Errors
+    /// [`Error::Request`] where there are too many elements.
+    pub fn input(&self, batch: usize) -> Result<Tensor> {
+        let shape = &self.network.input.shape;
+        let frame = shape.iter().product::<usize>();
+        let plane = if let [.., height, width] = shape[..] { (height, width) } else { (1, frame) };
+        if self.constant_input || self.stream {
+            let data = (0..batch * frame).map(|k| self.values.at(k, plane)).collect();
+            return Tensor::new([&[batch], &shape[..]].concat(), data);
+        }
+        let value = |i: usize| {
+            let (sample, t) = (i / (self.steps * frame), i / frame % self.steps);
+            self.values.at((t * batch + sample) * frame + i % frame, plane)
+        };
+        let count = batch * self.steps * frame;
+        Tensor::new([&[batch, self.steps], &shape[..]].concat(), (0..count).map(value).collect())
+    }
+}

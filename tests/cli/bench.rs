@@ -1,0 +1,105 @@
+//! `saltatory bench`: lines that can be read, whatever the times. How long something takes is never tested.
+
+use serde_json::Value;
+
+use crate::Bench;
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn number(line: &Value, key: &str) -> f64 {
+    line[key].as_f64().unwrap_or_else(|| panic!("{key} of {line}"))
+}
+
+#[test]
+fn cases_are_lines_of_json() {
+    let said =
+        lines(&Bench::new().good(
+            "bench --workload spiking-cnn,stream-latency --batch 2 --seconds 0.05 --json --device cpu --threads 2",
+        ));
+    let [machine, batch, stream] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(
+        (&machine["kind"], &machine["threads"], &machine["device"]),
+        (&"machine".into(), &2.into(), &"cpu".into())
+    );
+    assert!(number(machine, "bandwidth_gb_s") > 0.0 && number(machine, "additions_gop_s") > 0.0, "{machine}");
+    assert_eq!((&batch["workload"], &batch["batch"], &batch["steps"]), (&"spiking-cnn".into(), &2.into(), &8.into()));
+    assert_eq!(
+        (&stream["workload"], &stream["batch"], &stream["steps"]),
+        (&"stream-latency".into(), &1.into(), &1.into())
+    );
+    for line in [batch, stream] {
+        assert_eq!(line["kind"], "case");
+        assert!(number(line, "rounds") >= 5.0, "{line}");
+        let rate = |what: &str| number(line, &format!("samples_per_second{what}"));
+        assert!(0.0 < rate("_min") && rate("_min") <= rate("") && rate("") <= rate("_max"), "{line}");
+        assert!(number(line, "latency_p50_ms") <= number(line, "latency_p99_ms"), "{line}");
+        assert!(number(line, "operations_a_run") > 1e5 && number(line, "bytes_moved_a_run") > 1e5, "{line}");
+        assert!(number(line, "over_bytes_floor") > 0.0 && number(line, "over_operations_floor") > 0.0, "{line}");
+        if cfg!(target_os = "linux") {
+            assert!(
+                number(line, "peak_memory_bytes") > 1e6 && line["peak_memory_of_case_alone"].is_boolean(),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn cases_are_rows_for_people() {
+    let said = Bench::new().good("bench --workload sparse-fc-1 --seconds 0.05 --device cpu");
+    assert!(said.starts_with("device cpu; ") && said.contains("GB/s") && said.contains("samples/s"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("sparse-fc-1 ")), "{said}");
+}
+
+#[test]
+fn what_cannot_be_measured_is_named() {
+    let bench = Bench::new();
+    let error = bench.fails("bench --workload spiking-cnn,lief --json");
+    assert!(error.contains("lief") && error.contains("stream-latency") && error.contains("csnn-dvs"), "{error}");
+    assert!(bench.fails("bench --seconds 0").contains("--seconds"));
+    assert!(bench.fails("bench --batch 0").contains("--batch"));
+    assert!(bench.fails("bench --threads 0").contains("thread"));
+    let error = bench.fails("bench --workload lif --peers no-such-python");
+    assert!(error.contains("--peers no-such-python"), "{error}");
+}
+
+/// A peer harness in a shell: its first mode fails, its second replies with one score where there are 4096.
+#[cfg(unix)]
+const HARNESS: &str = r#"#!/bin/sh
+while read -r request; do
+  case "$request" in
+    *hello*) echo '{"device": "cpu", "peers": {"torch": "9.0"}, "skipped": {"norse": "not installed"}}' ;;
+    *open*) echo '{"modes": [{"peer": "torch", "mode": "seq"}, {"peer": "torch", "mode": "loop"}]}' ;;
+    *prepare*'"mode":0'*) echo '{"error": "RuntimeError: no"}' ;;
+    *prepare*) echo '{"scores": [1.0], "spikes": 3, "seconds": 0.5}' ;;
+    *run*) echo '{"seconds": [0.5]}' ;;
+    *) echo '{}' ;;
+  esac
+done
+"#;
+
+#[test]
+#[cfg(unix)]
+fn peers_are_compared_before_they_are_measured() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.folder.put("harness", HARNESS.as_bytes());
+    std::fs::set_permissions(bench.path("harness"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let command = "bench --workload sparse-fc-1 --seconds 0.05 --device cpu --peers ./harness";
+    let said = lines(&bench.good(&format!("{command} --json")));
+    let [machine, ours, theirs] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(machine["peers"]["skipped"]["norse"], "not installed");
+    assert_eq!((&theirs["kind"], &theirs["peer"], &theirs["mode"]), (&"peer".into(), &"torch".into(), &"loop".into()));
+    assert_eq!(theirs["failed_modes"][0]["error"], "RuntimeError: no");
+    assert_eq!(theirs["agreement"]["spikes_theirs"], 3);
+    assert!(theirs["agreement"]["scores"].is_null() && number(theirs, "latency_p50_ms") == 500.0, "{theirs}");
+    let ratio = number(theirs, "ours_over_theirs");
+    assert!(ratio > 0.0 && number(ours, "samples_per_second") > 0.0, "{ours} {theirs}");
+    let said = bench.good(command);
+    assert!(said.contains("peers torch 9.0") && said.contains("skipped norse (not installed)"), "{said}");
+    assert!(said.contains("DIFFERS") && said.contains("torch seq failed: RuntimeError: no"), "{said}");
+    let error = bench.fails("bench --workload lif --peers false");
+    assert!(error.contains("--peers false") && error.contains("ended before it replied"), "{error}");
+}
