@@ -33,7 +33,8 @@ def modes(peer: str, net: Net, cuda: bool) -> list[Mode]:
         if cuda:
             out.append(Mode("opt-graph", fold=True, hoist=net.static, graph=True))
         if cuda or peer == "torch":
-            out.append(Mode("opt-compile", fold=True, hoist=net.static, compile=True))
+            # Where all steps read one frame, the compiler writes the steps into one expression, which grows as 4^T.
+            out.append(Mode("opt-compile", fold=True, hoist=net.static and net.T <= 4, compile=True))
     if peer == "torch" or (peer == "norse" and net.name == "spiking-cnn"):
         out.append(Mode("compile", compile=True))
     return out
