@@ -25,9 +25,10 @@ fn batch(case: &Case, samples: usize) -> Tensor {
 /// Words beyond a batch that changed, and words beyond it.
 fn strays(case: &Case, device: &Device) -> (usize, usize) {
     let mut session = case.session(device).unwrap();
-    session.run(&batch(case, 8)).unwrap();
+    let of = |samples| Case { input: batch(case, samples), ..case.clone() };
+    of(8).run_in(&mut session).unwrap();
     session.poison(POISON);
-    let got = session.run(&batch(case, 5)).unwrap();
+    let got = of(5).run_in(&mut session).unwrap();
     assert_eq!(difference(&case.run(&Device::Cpu).unwrap(), &got), None, "{}", case.name);
     let beyond = session.beyond(5).unwrap();
     (beyond.iter().filter(|&&word| word != POISON).count(), beyond.len())
