@@ -10,6 +10,7 @@ mod inspect;
 mod merge;
 mod model;
 mod predictions;
+mod profile;
 mod progress;
 mod recordings;
 mod report;

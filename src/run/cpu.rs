@@ -9,6 +9,7 @@ use super::confident::Confident;
 use super::fast::Fast;
 use super::machine::How;
 use super::pack::pack_batch;
+use super::profile::Recorder;
 use super::state::StateWords;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Window};
@@ -21,6 +22,8 @@ pub struct Workspace {
     slots: Vec<Vec<u32>>,
     clock: u64,
     batch: usize,
+    /// What times the steps, where that was asked for.
+    profile: Option<Recorder>,
 }
 
 impl Workspace {
@@ -31,7 +34,18 @@ impl Workspace {
 
     /// Memory for so many samples of a plan.
     fn for_batch(plan: &Plan, batch: usize) -> Self {
-        Workspace { slots: plan.slots.iter().map(|&words| vec![0; words * batch]).collect(), clock: 0, batch }
+        let slots = plan.slots.iter().map(|&words| vec![0; words * batch]).collect();
+        Workspace { slots, clock: 0, batch, profile: None }
+    }
+
+    /// No memory yet, and what times the steps, where that was asked for.
+    pub(super) fn timed(profile: Option<Recorder>) -> Self {
+        Workspace { profile, ..Self::default() }
+    }
+
+    /// Gets memory for one sample of a plan.
+    pub(super) fn allocate(&mut self, plan: &Plan) {
+        *self = Workspace { profile: self.profile.take(), ..Self::new(plan) };
     }
 
     /// Whether there is no memory yet.
@@ -162,7 +176,11 @@ impl Workspace {
 
     fn part(&mut self, plan: &Plan, fast: Option<&Fast>, window: Window, part: Part) {
         for (number, step, window) in plan.walk(window, part) {
+            let start = self.profile.as_ref().map(Recorder::now);
             self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
+            if let (Some(profile), Some(start)) = (&self.profile, start) {
+                profile.on_this_thread(plan, number, start);
+            }
         }
     }
 
@@ -221,6 +239,7 @@ pub(super) fn run_batch(
         .par_chunks(together)
         .map(|samples| {
             let mut workspace = take(samples.len());
+            workspace.profile.clone_from(&how.profile);
             match &how.initial {
                 Some(initial) => workspace.set_state(plan, initial),
                 None => workspace.reset(),

@@ -8,6 +8,7 @@ use super::cpu::{self, Workspace};
 use super::fast::Fast;
 #[cfg(feature = "gpu")]
 use super::gpu::{self, Gpu, GpuMachine};
+use super::profile::Recorder;
 use super::state::StateWords;
 use crate::error::Result;
 use crate::plan::Plan;
@@ -81,6 +82,8 @@ pub(super) struct How {
     pub initial: Option<Arc<StateWords>>,
     /// When samples stop before their end.
     pub confident: Option<Confident>,
+    /// What times the steps of a CPU.
+    pub profile: Option<Recorder>,
 }
 
 /// A batch under way.
@@ -92,15 +95,25 @@ pub(super) enum Pending {
 }
 
 impl Machine {
-    pub fn new(device: &Device, plan: Arc<Plan>, threads: Option<Arc<rayon::ThreadPool>>) -> Machine {
-        match device {
+    /// A machine for a plan.
+    ///
+    /// # Errors
+    /// A profile that the device cannot make.
+    pub fn new(
+        device: &Device,
+        plan: Arc<Plan>,
+        threads: Option<Arc<rayon::ThreadPool>>,
+        profile: Option<Recorder>,
+    ) -> Result<Machine> {
+        Ok(match device {
             Device::Cpu | Device::Reference => {
                 let fast = matches!(device, Device::Cpu).then(|| Arc::new(Fast::new(&plan)));
-                Machine::Cpu { plan, fast, pool: Mutex::default(), stream: Box::default(), threads }
+                let stream = Box::new(Workspace::timed(profile));
+                Machine::Cpu { plan, fast, pool: Mutex::default(), stream, threads }
             }
             #[cfg(feature = "gpu")]
-            Device::Gpu(gpu) => Machine::Gpu(Box::new(GpuMachine::new(gpu.clone(), plan))),
-        }
+            Device::Gpu(gpu) => Machine::Gpu(Box::new(GpuMachine::new(gpu.clone(), plan, profile)?)),
+        })
     }
 
     pub fn plan(&self) -> &Arc<Plan> {
@@ -141,7 +154,7 @@ impl Machine {
         match self {
             Machine::Cpu { plan, fast, stream, threads, .. } => {
                 if stream.is_empty() {
-                    **stream = Workspace::new(plan);
+                    stream.allocate(plan);
                 }
                 let mut run = || stream.run(plan, fast.as_deref(), sample, None);
                 match threads {
@@ -168,7 +181,7 @@ impl Machine {
         match self {
             Machine::Cpu { plan, stream, .. } => {
                 if stream.is_empty() {
-                    **stream = Workspace::new(plan);
+                    stream.allocate(plan);
                 }
                 stream.set_state(plan, state);
                 Ok(())

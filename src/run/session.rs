@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
+use super::profile::{Profile, Recorder};
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout, compile};
@@ -33,6 +34,8 @@ pub struct Options {
     pub slice: Option<usize>,
     /// Samples stop as soon as their decision is certain; `None`: they run to their end.
     pub confident: Option<Confident>,
+    /// Every step of the plan is timed: [`Session::take_profile`]. Not on the web.
+    pub profile: bool,
     /// The state that every sample of a batch begins with; `None`: that before the first step.
     pub initial_state: Option<Arc<State>>,
 }
@@ -61,6 +64,7 @@ pub struct Session {
     batch: Option<Machine>,
     how: How,
     pub(super) stream: Option<Machine>,
+    pub(super) profile: Option<Recorder>,
     /// The longest slice of time that has turned out to fit, where the whole does not.
     slice: Option<usize>,
 }
@@ -97,8 +101,9 @@ impl Session {
         if options.confident.is_some_and(|c| c.every == 0 || c.margin.is_nan()) {
             return Err(Error::Request("expected a margin, and at least one step from one look to the next".into()));
         }
-        let session =
-            Session { network, options, threads, batch: None, how: How::default(), stream: None, slice: None };
+        let profile = options.profile.then(Recorder::new);
+        let (how, batch, stream) = (How::default(), None, None);
+        let session = Session { network, options, threads, batch, how, stream, profile, slice: None };
         if session.options.confident.is_some() && session.readout() == Readout::Trace {
             let message = "samples that stop when they are certain need one score for each class: the read-out `trace` has \
                            one for each step";
@@ -115,6 +120,11 @@ impl Session {
     /// The read-out in use.
     pub fn readout(&self) -> Readout {
         self.options.readout.or(self.network.readout).unwrap_or(Readout::Mean)
+    }
+
+    /// How long each step of the plan took since this was asked last; `None` unless [`Options::profile`] is set.
+    pub fn take_profile(&self) -> Option<Profile> {
+        self.profile.as_ref().map(Recorder::take)
     }
 
     /// The plan for static samples, or for sequences of `sequence` steps.
@@ -318,8 +328,9 @@ impl Session {
         if !self.batch.as_ref().is_some_and(|machine| fits(machine.plan())) {
             let plan = Arc::new(compile(&self.network, &request)?);
             let initial = self.options.initial_state.as_ref().map(|state| state.words(&plan)).transpose()?;
-            self.how = How { initial: initial.map(Arc::new), confident: self.options.confident };
-            self.batch = Some(Machine::new(&self.options.device, plan, self.threads.clone()));
+            let confident = self.options.confident;
+            self.how = How { initial: initial.map(Arc::new), confident, profile: self.profile.clone() };
+            self.batch = Some(Machine::new(&self.options.device, plan, self.threads.clone(), self.profile.clone())?);
         }
         let machine = self.batch.as_mut().ok_or_else(|| Error::Request("no machine".into()))?;
         Ok((machine, &self.how))

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use saltatory::run::{Device, Options};
+use saltatory::run::{Device, Options, Profile};
 use saltatory::{Error, Result};
 
-use super::{Outcome, devices, print, progress};
+use super::{Outcome, devices, print, profile, progress};
 use case::Case;
 use floor::Machine;
 use line::Line;
@@ -54,6 +54,9 @@ pub struct Arguments {
     /// A Python with PyTorch and SpikingJelly, snnTorch or Norse: the same workloads there, in turns with ours.
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
+    /// Also time every step of the plans, in runs of their own.
+    #[arg(long)]
+    profile: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -79,6 +82,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     for case in &cases {
         bar.set_message(case.to_string());
         run_case(case, &options, target, (!on_gpu).then_some(&machine), peers.as_mut(), &out)?;
+        if arguments.profile {
+            let (profile, runs) = ours::profile(case, &options, target)?;
+            out.profile(case, &profile, runs)?;
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -130,6 +137,19 @@ impl Printer<'_> {
     fn line(&self, line: &Line) -> Result<()> {
         let text = if self.json { line.json().to_string() } else { line.text() };
         self.bar.suspend(|| print(&format!("{text}\n")))
+    }
+
+    fn profile(&self, case: &Case, steps: &Profile, runs: usize) -> Result<()> {
+        let text = if self.json {
+            let mut value = profile::json(steps, runs);
+            value["kind"] = "profile".into();
+            value["workload"] = case.name.into();
+            value["batch"] = case.batch.into();
+            format!("{value}\n")
+        } else {
+            profile::table(steps, runs)
+        };
+        self.bar.suspend(|| print(&text))
     }
 
     fn peer(&self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::context::Gpu;
 use super::prepared::{Prepared, Room};
 use super::readback::{self, Left, Wanted};
-use super::schedule::Schedule;
+use super::schedule::{Dispatch, Schedule};
+use super::timestamps::{self, Timestamps};
 use crate::error::Result;
 use crate::kernel::Window;
 use crate::plan::{Holds, Part, Plan};
@@ -14,6 +15,7 @@ use crate::run::collect::SampleResult;
 use crate::run::confident::Confident;
 use crate::run::machine::How;
 use crate::run::pack::pack_batch;
+use crate::run::profile::Recorder;
 use crate::run::state::StateWords;
 
 /// The machine that runs a plan on a GPU.
@@ -22,6 +24,8 @@ pub(in crate::run) struct GpuMachine {
     gpu: Gpu,
     plan: Arc<Plan>,
     prepared: Option<Prepared>,
+    /// What times dispatches, where that was asked for.
+    timestamps: Option<Timestamps>,
     /// Steps that the stream has seen.
     clock: u64,
 }
@@ -48,8 +52,13 @@ struct Chunk {
 }
 
 impl GpuMachine {
-    pub fn new(gpu: Gpu, plan: Arc<Plan>) -> Self {
-        GpuMachine { gpu, plan, prepared: None, clock: 0 }
+    /// A machine without memory yet.
+    ///
+    /// # Errors
+    /// A profile that is asked for, on a device without timestamps.
+    pub fn new(gpu: Gpu, plan: Arc<Plan>, profile: Option<Recorder>) -> Result<Self> {
+        let timestamps = profile.map(|recorder| Timestamps::new(&gpu, recorder)).transpose()?;
+        Ok(GpuMachine { gpu, plan, prepared: None, timestamps, clock: 0 })
     }
 
     pub fn plan(&self) -> &Arc<Plan> {
@@ -63,6 +72,7 @@ impl GpuMachine {
     pub async fn submit(&mut self, samples: &[&[f32]], how: &How) -> Result<Pending> {
         let room = if how.confident.is_some() { Room::Runs } else { Room::Window };
         let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, samples.len(), room).await?;
+        let to = Queue { prepared, timestamps: self.timestamps.as_ref() };
         let mut chunks = Vec::new();
         for samples in samples.chunks(prepared.capacity()) {
             let mut chunk = Chunk::new(&self.plan, samples);
@@ -72,8 +82,8 @@ impl GpuMachine {
                 None => 0,
             };
             match how.confident {
-                Some(confident) => chunk.run_until(prepared, confident, &rows, clock).await?,
-                None => chunk.submit(prepared, &rows, clock).await?,
+                Some(confident) => chunk.run_until(to, confident, &rows, clock).await?,
+                None => chunk.submit(to, &rows, clock).await?,
             }
             chunks.push(chunk);
         }
@@ -90,6 +100,9 @@ impl GpuMachine {
         for chunk in chunks {
             results.extend(chunk.finish(&self.gpu, &plan).await?);
         }
+        if let Some(timestamps) = &self.timestamps {
+            timestamps.collect(&self.gpu, &plan).await?;
+        }
         Ok(results)
     }
 
@@ -100,9 +113,13 @@ impl GpuMachine {
     pub async fn advance(&mut self, sample: &[f32]) -> Result<SampleResult> {
         let prepared = prepare(&mut self.prepared, &self.gpu, &self.plan, 1, Room::Window).await?;
         let mut chunk = Chunk::new(&self.plan, &[sample]);
-        chunk.submit(prepared, &[sample], self.clock).await?;
+        chunk.submit(Queue { prepared, timestamps: self.timestamps.as_ref() }, &[sample], self.clock).await?;
         self.clock += self.plan.steps_of(sample) as u64;
-        Ok(chunk.finish(&self.gpu, &self.plan).await?.pop().unwrap_or_default())
+        let result = chunk.finish(&self.gpu, &self.plan).await?.pop().unwrap_or_default();
+        if let Some(timestamps) = &self.timestamps {
+            timestamps.collect(&self.gpu, &self.plan).await?;
+        }
+        Ok(result)
     }
 
     /// The state of the stream; `None` where it has not begun.
@@ -184,8 +201,8 @@ impl Chunk {
     }
 
     /// Submits every window.
-    async fn submit(&mut self, prepared: &Prepared, rows: &[&[f32]], clock: u64) -> Result<()> {
-        let windows: Vec<Window> = self.windows(&prepared.plan, clock).collect();
+    async fn submit(&mut self, to: Queue<'_>, rows: &[&[f32]], clock: u64) -> Result<()> {
+        let windows: Vec<Window> = self.windows(&to.prepared.plan, clock).collect();
         for window in windows {
             let (running, on) = (self.longer_than(window.at), self.longer_than(window.end()));
             let (all, ended) = (0..running, on..running);
@@ -193,28 +210,22 @@ impl Chunk {
             let parts = [(Part::Steps, all), (Part::Scores, ended), (Part::End, ended)];
             let parts = if on < running { &parts[..] } else { &parts[..1] };
             let wanted = Wanted { ran: (0..running).collect(), ended: (on..running).collect(), scores: false };
-            let left = submit(prepared, window, Some(rows), parts, wanted).await?;
+            let left = to.submit(window, Some(rows), parts, wanted).await?;
             self.left.extend(left);
         }
         Ok(())
     }
 
     /// Runs window by window, and looks after each which rows are certain: those end there.
-    async fn run_until(
-        &mut self,
-        prepared: &Prepared,
-        confident: Confident,
-        rows: &[&[f32]],
-        clock: u64,
-    ) -> Result<()> {
-        let (gpu, plan) = (&prepared.gpu, &prepared.plan);
+    async fn run_until(&mut self, to: Queue<'_>, confident: Confident, rows: &[&[f32]], clock: u64) -> Result<()> {
+        let (gpu, plan) = (&to.prepared.gpu, &to.prepared.plan);
         let windows: Vec<Window> = self.windows(plan, clock).collect();
         let mut running: Vec<usize> = (0..rows.len()).collect();
         for window in windows {
             let all = runs(&running);
             let parts = [(Part::Steps, &all[..]), (Part::Scores, &all)];
             let wanted = Wanted { ran: running.clone(), ended: Vec::new(), scores: true };
-            let Some(left) = submit(prepared, window, Some(rows), &parts, wanted).await? else { continue };
+            let Some(left) = to.submit(window, Some(rows), &parts, wanted).await? else { continue };
             let left = left.read(gpu).await?;
             left.give(plan, &self.order, &mut self.results)?;
             let ended = |&row: &usize| window.end() == self.steps[row] || confident.is_certain(&left.scores(plan, row));
@@ -222,7 +233,7 @@ impl Chunk {
             if !ended.is_empty() {
                 let these = runs(&ended);
                 let wanted = Wanted { ran: Vec::new(), ended, scores: false };
-                if let Some(left) = submit(prepared, window, None, &[(Part::End, &these)], wanted).await? {
+                if let Some(left) = to.submit(window, None, &[(Part::End, &these)], wanted).await? {
                     left.read(gpu).await?.give(plan, &self.order, &mut self.results)?;
                 }
             }
@@ -279,44 +290,65 @@ async fn restore(prepared: &Prepared, state: &StateWords, rows: usize) -> Result
     Ok(state.clock)
 }
 
-/// Submits parts of a window, with its input where they take one; returns what there is to read after them.
-async fn submit(
-    prepared: &Prepared,
-    window: Window,
-    rows: Option<&[&[f32]]>,
-    parts: &[(Part, &[Range<usize>])],
-    wanted: Wanted,
-) -> Result<Option<Left>> {
-    let (gpu, plan) = (&prepared.gpu, &prepared.plan);
-    let mut schedule = Schedule::new(gpu.budget());
-    for (part, rows) in parts {
-        schedule.part(plan, window, *part, rows);
+/// Where work goes.
+#[derive(Clone, Copy)]
+struct Queue<'a> {
+    prepared: &'a Prepared,
+    timestamps: Option<&'a Timestamps>,
+}
+
+impl Queue<'_> {
+    /// Submits parts of a window, with its input where they take one; returns what there is to read after them.
+    async fn submit(
+        self,
+        window: Window,
+        rows: Option<&[&[f32]]>,
+        parts: &[(Part, &[Range<usize>])],
+        wanted: Wanted,
+    ) -> Result<Option<Left>> {
+        let prepared = self.prepared;
+        let (gpu, plan) = (&prepared.gpu, &prepared.plan);
+        let mut schedule = Schedule::new(gpu.budget());
+        for (part, rows) in parts {
+            schedule.part(plan, window, *part, rows);
+        }
+        let what = format!("steps {}..{} of `{}`", window.at, window.end(), plan.name);
+        gpu.checked(&what, || {
+            if let (Holds::Edge(edge), Some(rows)) = (plan.buffers[plan.input].holds, rows) {
+                let mut words =
+                    vec![0; edge.step_words() * rows.len() * if edge.series == 1 { window.steps } else { 1 }];
+                pack_batch(&edge, window, rows, &mut words);
+                gpu.queue().write_buffer(prepared.buffer(plan.input), 0, bytemuck::cast_slice(&words));
+            }
+            prepared.tell(&schedule);
+            let label = wgpu::CommandEncoderDescriptor { label: Some(&plan.name) };
+            let mut encoder = gpu.device().create_command_encoder(&label);
+            if window.at == 0 && rows.is_some() {
+                prepared.clear_counters(&mut encoder, window.batch);
+            }
+            let ends = (1..schedule.dispatches.len()).filter(|&i| schedule.dispatches[i].breaks);
+            let mut begin = 0;
+            for end in ends {
+                self.record(&mut encoder, &schedule.dispatches[begin..end]);
+                let full = std::mem::replace(&mut encoder, gpu.device().create_command_encoder(&label));
+                gpu.queue().submit([full.finish()]);
+                begin = end;
+            }
+            self.record(&mut encoder, &schedule.dispatches[begin..]);
+            let left = readback::results(prepared, window, wanted, &mut encoder);
+            let submission = gpu.queue().submit([encoder.finish()]);
+            left.map(|left| left.submitted(submission))
+        })
+        .await
     }
-    let what = format!("steps {}..{} of `{}`", window.at, window.end(), plan.name);
-    gpu.checked(&what, || {
-        if let (Holds::Edge(edge), Some(rows)) = (plan.buffers[plan.input].holds, rows) {
-            let mut words = vec![0; edge.step_words() * rows.len() * if edge.series == 1 { window.steps } else { 1 }];
-            pack_batch(&edge, window, rows, &mut words);
-            gpu.queue().write_buffer(prepared.buffer(plan.input), 0, bytemuck::cast_slice(&words));
+
+    fn record(self, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
+        match self.timestamps {
+            Some(timestamps) => {
+                let parts = dispatches.chunks(timestamps::MOST);
+                parts.for_each(|part| timestamps.record(self.prepared, encoder, part));
+            }
+            None => self.prepared.record(encoder, dispatches),
         }
-        prepared.tell(&schedule);
-        let label = wgpu::CommandEncoderDescriptor { label: Some(&plan.name) };
-        let mut encoder = gpu.device().create_command_encoder(&label);
-        if window.at == 0 && rows.is_some() {
-            prepared.clear_counters(&mut encoder, window.batch);
-        }
-        let ends = (1..schedule.dispatches.len()).filter(|&i| schedule.dispatches[i].breaks);
-        let mut begin = 0;
-        for end in ends {
-            prepared.record(&mut encoder, &schedule.dispatches[begin..end]);
-            let full = std::mem::replace(&mut encoder, gpu.device().create_command_encoder(&label));
-            gpu.queue().submit([full.finish()]);
-            begin = end;
-        }
-        prepared.record(&mut encoder, &schedule.dispatches[begin..]);
-        let left = readback::results(prepared, window, wanted, &mut encoder);
-        let submission = gpu.queue().submit([encoder.finish()]);
-        left.map(|left| left.submitted(submission))
-    })
-    .await
+    }
 }

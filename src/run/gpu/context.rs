@@ -33,7 +33,7 @@ struct Inner {
     nothing: [wgpu::Buffer; 2],
 }
 
-/// What a device for this library needs of an adapter: no features, and of the limits the adapter's own where more helps.
+/// What a device for this library asks of an adapter: timestamps where it has them, which only profiles need, and of the limits the adapter's own where more helps.
 ///
 /// Limits that this library does not use are low. A caller who needs more merges their own with
 /// `limits.or_better_values_from(&own)`. What [`Gpu::from_device`] insists on is less: what every WebGPU device has.
@@ -45,7 +45,7 @@ pub fn required(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
         ..wgpu::Limits::downlevel_defaults().or_worse_values_from(&own)
     };
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: SLOTS_NEEDED, ..limits };
-    (wgpu::Features::empty(), limits)
+    (adapter.features() & wgpu::Features::TIMESTAMP_QUERY, limits)
 }
 
 /// Storage buffers that the largest kernel binds.

@@ -10,6 +10,7 @@
 //! | `schedule` | which dispatches a window of a batch takes, and what each of them is told |
 //! | `readback` | results back to the host, sample by sample |
 //! | `batch` | samples in, commands out, results back |
+//! | `timestamps` | how long each dispatch takes |
 //! | `embedded` | [`Embedded`]: a network in a caller's encoder, from values to scores |
 //! | `input_buffer`, `input_texture`, `tick` | kernels that no plan has: what an embedded network takes in, its clock |
 //! | `mapped` | what buffers hold, on the host |
@@ -58,6 +59,7 @@ mod prepared;
 mod readback;
 mod schedule;
 mod tick;
+mod timestamps;
 mod trusted;
 #[cfg(test)]
 mod valid;

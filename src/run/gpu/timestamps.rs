@@ -1,0 +1,107 @@
+//! How long each dispatch takes, by the device's own clock.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::context::Gpu;
+use super::mapped;
+use super::prepared::Prepared;
+use super::schedule::Dispatch;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::run::profile::{Recorder, Span};
+
+/// Dispatches that one query set times: it may hold 4096 timestamps.
+pub(super) const MOST: usize = 2048;
+
+/// Times dispatches: each becomes a pass of its own with a timestamp before and after it.
+#[derive(Debug)]
+pub(super) struct Timestamps {
+    recorder: Recorder,
+    pending: Mutex<Vec<Pending>>,
+    /// The first timestamp there was, and when its dispatch was submitted.
+    origin: Mutex<Option<(u64, Duration)>>,
+}
+
+/// Timestamps on their way.
+#[derive(Debug)]
+struct Pending {
+    steps: Vec<usize>,
+    staging: wgpu::Buffer,
+    submitted: Duration,
+}
+
+impl Timestamps {
+    /// On this device.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where it has no timestamps.
+    pub fn new(gpu: &Gpu, recorder: Recorder) -> Result<Timestamps> {
+        if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            let message = "a profile needs timestamps (TIMESTAMP_QUERY), which this device does not have";
+            return Err(Error::gpu(&gpu.info().name, message));
+        }
+        Ok(Timestamps { recorder, pending: Mutex::default(), origin: Mutex::default() })
+    }
+
+    /// Records dispatches, at most [`MOST`], each in a pass.
+    pub fn record(&self, prepared: &Prepared, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
+        use wgpu::BufferUsages as Usage;
+        let device = prepared.gpu.device();
+        let count = 2 * dispatches.len() as u32;
+        if count == 0 {
+            return;
+        }
+        let queries =
+            device.create_query_set(&wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count });
+        for (at, dispatch) in (0..).step_by(2).zip(dispatches) {
+            let descriptor = wgpu::ComputePassDescriptor {
+                label: Some("timed"),
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &queries,
+                    beginning_of_pass_write_index: Some(at),
+                    end_of_pass_write_index: Some(at + 1),
+                }),
+            };
+            prepared.record_into(&mut encoder.begin_compute_pass(&descriptor), std::slice::from_ref(dispatch));
+        }
+        let buffer = |usage| {
+            let size = 8 * u64::from(count);
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("timestamps"),
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let resolved = buffer(Usage::QUERY_RESOLVE | Usage::COPY_SRC);
+        let staging = buffer(Usage::MAP_READ | Usage::COPY_DST);
+        encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, None);
+        let steps = dispatches.iter().map(|dispatch| dispatch.step).collect();
+        if let Ok(mut pending) = self.pending.lock() {
+            pending.push(Pending { steps, staging, submitted: self.recorder.now() });
+        }
+    }
+
+    /// Waits for everything that was recorded and submitted, and notes it.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn collect(&self, gpu: &Gpu, plan: &Plan) -> Result<()> {
+        let pending = self.pending.lock().map(|mut pending| std::mem::take(&mut *pending)).unwrap_or_default();
+        let period = f64::from(gpu.queue().get_timestamp_period());
+        for Pending { steps, staging, submitted } in pending {
+            let words = mapped::words(gpu, &staging, None).await?;
+            let ticks: Vec<u64> = words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect();
+            let Some(&first) = ticks.first() else { continue };
+            let Ok(mut origin) = self.origin.lock() else { continue };
+            let (zero, host) = *origin.get_or_insert((first, submitted));
+            let at = |tick: u64| host + Duration::from_nanos((tick.saturating_sub(zero) as f64 * period) as u64);
+            let spans = steps.into_iter().zip(ticks.chunks_exact(2));
+            let spans = spans.map(|(step, ticks)| Span { step, lane: 0, start: at(ticks[0]), end: at(ticks[1]) });
+            self.recorder.add(plan, spans);
+        }
+        Ok(())
+    }
+}
