@@ -1,4 +1,4 @@
-// The current of one output channel of a convolution at one output cell. Twin: `Geometry::currents` in
+// The currents of WIDE output channels of a convolution at one output cell. Twin: `Geometry::currents` in
 // src/kernel/conv.rs.
 
 struct Geometry {
@@ -20,15 +20,15 @@ fn sum_word(at: u32) -> u32 {
     return input[at];
 }
 
-fn current(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
+fn current(t: u32, sample: u32, cell: u32, channel: u32) -> Wide {
     let g = p.geometry;
     let inputs = IN.channels / g.groups;
-    let outputs = g.out_channels / g.groups;
+    let outputs = g.out_channels / g.groups / WIDE;
     let group = channel / outputs;
     let step = step_at(IN, t, sample);
     let at = vec2<u32>(cell / g.out_size.y, cell % g.out_size.y) * g.stride;
     let taps = g.kernel.x * g.kernel.y;
-    var sum = Sum(0.0, 0.0, 0u);
+    var sum = Sum(Wide(0.0), Wide(0.0), 0u);
     for (var y = 0u; y < g.kernel.x; y++) {
         for (var x = 0u; x < g.kernel.y; x++) {
             // In the padding before, this wraps to a large number.
@@ -43,7 +43,7 @@ fn current(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
     }
     let result = sum.total + sum.block;
     if g.bias == 1u {
-        return result + weights[taps * inputs * g.out_channels + channel];
+        return result + weights[taps * inputs * g.out_channels / WIDE + channel];
     }
     return result;
 }

@@ -13,7 +13,7 @@ const COUNT: u32 = p.count;
 const OUTPUTS: u32 = COUNT;
 
 @group(0) @binding(1) var<storage, read> input: array<u32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read> weights: array<Wide>;
 @group(0) @binding(3) var<storage, read_write> output: array<u32>;
 
 fn result(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {

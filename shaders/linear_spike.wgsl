@@ -13,7 +13,7 @@ const POOL: vec2<u32> = vec2<u32>(1u, 1u);
 const OUT: Edge = p.population.output;
 
 @group(0) @binding(1) var<storage, read> input: array<u32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read> weights: array<Wide>;
 @group(0) @binding(3) var<storage, read> coefficients: array<Coefficients>;
 @group(0) @binding(4) var<storage, read_write> state: array<f32>;
 @group(0) @binding(5) var<storage, read_write> output: array<u32>;

@@ -1,18 +1,20 @@
 // The frame of every kernel with neurons: steps those of a cell over all steps of the window, writes spikes, counts,
-// records. The kernel says `current(t, sample, cell, channel)`, channels counted from 0 on. Twin: src/kernel/population.rs.
+// records. Twin: src/kernel/population.rs.
 //
-// An invocation is one channel of LANES of one cell; it keeps its potential in registers for all steps, and a bit for
-// each step in which it fired (a window has at most 32). At the end the workgroup turns these into words of channels.
+// An invocation of SIZE is one channel of LANES of one cell; it keeps its potential in registers for all steps, and a bit
+// for each step in which it fired (a window has at most 32). At the end the workgroup turns these into words of channels.
+// Where currents come from another file says: CHUNK, `prepare_currents` for so many steps, called by the whole workgroup,
+// then `prepared_current` for each.
 
 const CHANNELS: u32 = p.population.output.channels;
 const BLOCKS: u32 = (p.population.count + LANES - 1u) / LANES;
 // Cells of a workgroup, words of its spikes, and channels in each of them.
-const CELLS: u32 = 64u / LANES;
-const WORDS: u32 = max(2u, CELLS);
-const WORD_CHANNELS: u32 = 64u / WORDS;
+const CELLS: u32 = SIZE / LANES;
+const WORDS: u32 = max(SIZE / 32u, CELLS);
+const WORD_CHANNELS: u32 = SIZE / WORDS;
 const PLANES: u32 = p.population.output.planes;
 
-var<workgroup> shared_words: array<u32, 64>;
+var<workgroup> shared_words: array<u32, SIZE>;
 var<workgroup> shared_tally: array<atomic<u32>, 4>;
 
 var<private> tally_spikes: u32;
@@ -47,12 +49,11 @@ fn finish(last: State, sample: u32, cell: u32, channel: u32) {
     }
 }
 
-// The current of a step; that of a constant input, `known` from the step before, stays.
-fn next_current(known: f32, t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
-    if SERIES == 0u && t > 0u {
-        return known;
-    }
-    return current(t, sample, cell, channel - p.population.first);
+// The cell at a place of the pooling window of a pooled one.
+fn cell_under(pooled: u32, place: u32) -> u32 {
+    let columns = WIDTH / POOL.y;
+    let y = pooled / columns * POOL.x + place / POOL.y;
+    return y * WIDTH + pooled % columns * POOL.y + place % POOL.y;
 }
 
 // One step of one neuron: what is counted, and what is recorded of its potentials.
@@ -74,7 +75,7 @@ fn observed(c: Coefficients, before: State, x: f32, t: u32, sample: u32, cell: u
     return stepped;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SIZE)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
@@ -96,9 +97,7 @@ fn main(
     let pooled = first + lane / LANES;
     let alive = channel < p.population.first + p.population.count && pooled < OUT.cells;
     if !is(FIRES) {
-        if alive {
-            potentials(sample, pooled, channel);
-        }
+        potentials(sample, first, block, alive, pooled, channel, lane);
     } else if PLANES > 1u {
         counts(sample, first, block, alive, pooled, channel, lane);
     } else {
@@ -117,50 +116,66 @@ fn main(
 }
 
 // Neurons that do not fire: a read-out, whose output is its potential.
-fn potentials(sample: u32, cell: u32, channel: u32) {
-    let c = coefficients_of(cell, channel);
-    var now = start(c, sample, cell, channel);
-    var x = 0.0;
-    for (var t = 0u; t < window.steps; t++) {
-        x = next_current(x, t, sample, cell, channel);
-        now = observed(c, now, x, t, sample, cell, channel).state;
-        output[step_at(OUT, t, sample) + neuron_of(cell, channel)] = bitcast<u32>(now.v);
+fn potentials(sample: u32, first: u32, block: u32, alive: bool, cell: u32, channel: u32, lane: u32) {
+    var c: Coefficients;
+    var now: State;
+    if alive {
+        c = coefficients_of(cell, channel);
+        now = start(c, sample, cell, channel);
     }
-    finish(now, sample, cell, channel);
+    var x = 0.0;
+    for (var begin = 0u; begin < window.steps; begin += CHUNK) {
+        prepare_currents(begin, sample, first, block, 0u, lane);
+        if alive {
+            for (var t = begin; t < min(begin + CHUNK, window.steps); t++) {
+                x = prepared_current(x, begin, t, sample, cell, channel, lane);
+                now = observed(c, now, x, t, sample, cell, channel).state;
+                output[step_at(OUT, t, sample) + neuron_of(cell, channel)] = bitcast<u32>(now.v);
+            }
+        }
+    }
+    if alive {
+        finish(now, sample, cell, channel);
+    }
 }
 
 // Neurons that fire at most once a step: a bit for each step, pooled by OR.
 fn pooled_spikes(sample: u32, first: u32, block: u32, alive: bool, pooled: u32, channel: u32, lane: u32) {
-    let columns = WIDTH / POOL.y;
     var any = 0u;
-    for (var i = 0u; i < POOL.x * POOL.y; i++) {
-        let y = pooled / columns * POOL.x + i / POOL.y;
-        let cell = y * WIDTH + pooled % columns * POOL.y + i % POOL.y;
+    for (var place = 0u; place < POOL.x * POOL.y; place++) {
+        let cell = cell_under(pooled, place);
         var fired = 0u;
+        var c: Coefficients;
+        var now: State;
         if alive {
-            let c = coefficients_of(cell, channel);
-            var now = start(c, sample, cell, channel);
-            var x = 0.0;
-            for (var t = 0u; t < window.steps; t++) {
-                x = next_current(x, t, sample, cell, channel);
-                let stepped = observed(c, now, x, t, sample, cell, channel);
-                fired |= select(0u, 1u << t, stepped.spikes > 0.0);
-                now = stepped.state;
+            c = coefficients_of(cell, channel);
+            now = start(c, sample, cell, channel);
+        }
+        var x = 0.0;
+        for (var begin = 0u; begin < window.steps; begin += CHUNK) {
+            prepare_currents(begin, sample, first, block, place, lane);
+            if alive {
+                for (var t = begin; t < min(begin + CHUNK, window.steps); t++) {
+                    x = prepared_current(x, begin, t, sample, cell, channel, lane);
+                    let stepped = observed(c, now, x, t, sample, cell, channel);
+                    fired |= select(0u, 1u << t, stepped.spikes > 0.0);
+                    now = stepped.state;
+                }
             }
+        }
+        if alive {
             finish(now, sample, cell, channel);
         }
         any |= fired;
         if p.population.records == 1u {
             shared_words[lane] = fired;
             workgroupBarrier();
-            for (var job = lane; job < window.steps * WORDS; job += 64u) {
-                let place = first + job % WORDS / (WORDS / CELLS);
-                let row = place / columns * POOL.x + i / POOL.y;
-                let at = row * WIDTH + place % columns * POOL.y + i % POOL.y;
+            for (var job = lane; job < window.steps * WORDS; job += SIZE) {
+                let inner = first + job % WORDS / (WORDS / CELLS);
                 let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
-                if place < OUT.cells && word < words_of(p.population.first + p.population.count) {
+                if inner < OUT.cells && word < words_of(p.population.first + p.population.count) {
                     let step = step_at(p.population.output, job / WORDS, sample);
-                    spikes[step + at * words_of(CHANNELS) + word] = gathered(job % WORDS, job / WORDS);
+                    spikes[step + cell_under(inner, place) * words_of(CHANNELS) + word] = gathered(job % WORDS, job / WORDS);
                 }
             }
             workgroupBarrier();
@@ -168,7 +183,7 @@ fn pooled_spikes(sample: u32, first: u32, block: u32, alive: bool, pooled: u32, 
     }
     shared_words[lane] = any;
     workgroupBarrier();
-    for (var job = lane; job < window.steps * WORDS; job += 64u) {
+    for (var job = lane; job < window.steps * WORDS; job += SIZE) {
         let cell = first + job % WORDS / (WORDS / CELLS);
         let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
         if cell < OUT.cells && word < words_of(p.population.first + p.population.count) {
@@ -197,16 +212,20 @@ fn counts(sample: u32, first: u32, block: u32, alive: bool, cell: u32, channel: 
     }
     var x = 0.0;
     for (var t = 0u; t < window.steps; t++) {
+        let begin = t - t % CHUNK;
+        if t == begin {
+            prepare_currents(begin, sample, first, block, 0u, lane);
+        }
         var fired = 0u;
         if alive {
-            x = next_current(x, t, sample, cell, channel);
+            x = prepared_current(x, begin, t, sample, cell, channel, lane);
             let stepped = observed(c, now, x, t, sample, cell, channel);
             fired = min(u32(stepped.spikes), (1u << PLANES) - 1u);
             now = stepped.state;
         }
         shared_words[lane] = fired;
         workgroupBarrier();
-        for (var job = lane; job < PLANES * WORDS; job += 64u) {
+        for (var job = lane; job < PLANES * WORDS; job += SIZE) {
             let place = first + job % WORDS / (WORDS / CELLS);
             let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
             if place < OUT.cells && word < words_of(p.population.first + p.population.count) {

@@ -1,7 +1,7 @@
 // A recurrent layer of spiking neurons over all steps. Twin: src/kernel/recurrent_spike.rs.
 //
-// One workgroup of LANES invocations computes a sample, with the time loop inside; an invocation steps the neurons
-// lane, lane + LANES, ... The spikes of a step are bits in workgroup memory, three steps of them: the last one, which is
+// One workgroup of SIZE invocations computes a sample, with the time loop inside; an invocation steps the neurons
+// lane, lane + SIZE, ... The spikes of a step are bits in workgroup memory, three steps of them: the last one, which is
 // read, this one, which is written, and the next one, which is cleared, so that one barrier a step suffices.
 
 struct Params {
@@ -38,7 +38,7 @@ fn coefficients_of(neuron: u32) -> Coefficients {
     return coefficients[select(neuron, 0u, p.population.grain == 0u)];
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(SIZE)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
@@ -52,11 +52,11 @@ fn main(
     if lane < 3u {
         atomicStore(&shared_tally[lane], 0u);
     }
-    for (var word = lane; word < NEURON_WORDS; word += LANES) {
+    for (var word = lane; word < NEURON_WORDS; word += SIZE) {
         atomicStore(&spikes[word], select(0u, last[sample * NEURON_WORDS + word], window.clock > 0u));
         atomicStore(&spikes[NEURON_WORDS + word], 0u);
     }
-    for (var neuron = lane; neuron < NEURONS; neuron += LANES) {
+    for (var neuron = lane; neuron < NEURONS; neuron += SIZE) {
         let at = 2u * (sample * NEURONS + neuron);
         potentials[neuron] = coefficients_of(neuron).v_init;
         currents[neuron] = 0.0;
@@ -72,10 +72,10 @@ fn main(
         let before = t % 3u * NEURON_WORDS;
         let now = (t + 1u) % 3u * NEURON_WORDS;
         let next = (t + 2u) % 3u * NEURON_WORDS;
-        for (var word = lane; word < NEURON_WORDS; word += LANES) {
+        for (var word = lane; word < NEURON_WORDS; word += SIZE) {
             atomicStore(&spikes[next + word], 0u);
         }
-        for (var neuron = lane; neuron < NEURONS; neuron += LANES) {
+        for (var neuron = lane; neuron < NEURONS; neuron += SIZE) {
             let sum = add_cell(Sum(0.0, 0.0, 0u), before, 0u, NEURONS, 0u, neuron, NEURONS);
             var x = sum.total + sum.block;
             if p.bias == 1u {
@@ -99,14 +99,14 @@ fn main(
             }
         }
         workgroupBarrier();
-        for (var word = lane; word < NEURON_WORDS; word += LANES) {
+        for (var word = lane; word < NEURON_WORDS; word += SIZE) {
             output[step_at(p.population.output, t, sample) + word] = atomicLoad(&spikes[now + word]);
         }
     }
-    for (var word = lane; word < NEURON_WORDS; word += LANES) {
+    for (var word = lane; word < NEURON_WORDS; word += SIZE) {
         last[sample * NEURON_WORDS + word] = atomicLoad(&spikes[window.steps % 3u * NEURON_WORDS + word]);
     }
-    for (var neuron = lane; neuron < NEURONS; neuron += LANES) {
+    for (var neuron = lane; neuron < NEURONS; neuron += SIZE) {
         if p.population.keeps_state == 1u {
             let at = 2u * (sample * NEURONS + neuron);
             state[at] = potentials[neuron];

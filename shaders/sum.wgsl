@@ -1,16 +1,22 @@
 // The canonical sum: what a neuron's input current is, to the bit. Twin: src/kernel/sum.rs.
 //
-// An invocation sums for one output channel. Neighbours have neighbouring channels, so their weights lie side by side,
-// and as a rule the same bits, so they take the same branches. The kernel says where the words of its edge `IN` are.
+// An invocation sums for WIDE output channels side by side: `Wide` is a number or a vector of them, and channels, rows and
+// strides of weights count such. Neighbours have neighbouring channels, so their weights lie side by side, and as a rule
+// the same bits, so they take the same branches. The kernel says where the words of its edge `IN` are.
 
 // Words of 32 channels whose terms make one block sum.
 const BLOCK_WORDS: u32 = 8u;
 
 struct Sum {
-    total: f32,
-    block: f32,
+    total: Wide,
+    block: Wide,
     // The block that `block` is of.
     at: u32,
+}
+
+// As `rounded`.
+fn rounded_wide(x: Wide) -> Wide {
+    return bitcast<Wide>(bitcast<WideBits>(x) ^ WideBits(window.zero));
 }
 
 // Adds the terms of the inputs `first..first + inputs` of the cell that begins at word `cell`. `word` counts words of 32
@@ -21,26 +27,38 @@ fn add_cell(before: Sum, cell: u32, first: u32, inputs: u32, word: u32, row: u32
         let block = (word + start / 32u) / BLOCK_WORDS;
         if block != sum.at {
             sum.total += sum.block;
-            sum.block = 0.0;
+            sum.block = Wide(0.0);
             sum.at = block;
         }
-        let count = min(32u, inputs - start);
-        if IN.planes == 0u {
-            for (var i = start; i < start + count; i++) {
-                sum.block += rounded(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));
-            }
-        } else {
-            for (var plane = 0u; plane < IN.planes; plane++) {
-                var bits = bits_at(cell, plane, first + start, count);
-                let factor = f32(1u << plane);
-                while bits != 0u {
-                    sum.block += weights[row + (start + firstTrailingBit(bits)) * stride] * factor;
-                    bits &= bits - 1u;
-                }
-            }
-        }
+        sum.block = add_word(sum.block, cell, first + start, min(32u, inputs - start), row + start * stride, stride);
     }
     return sum;
+}
+
+// Adds the terms of up to 32 inputs from `first` on; the weight of the first is at `row`.
+fn add_word(before: Wide, cell: u32, first: u32, count: u32, row: u32, stride: u32) -> Wide {
+    var block = before;
+    if IN.planes == 0u {
+        for (var i = 0u; i < count; i++) {
+            block += rounded_wide(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));
+        }
+        return block;
+    }
+    for (var plane = 0u; plane < IN.planes; plane++) {
+        var bits = bits_at(cell, plane, first, count);
+        let factor = f32(1u << plane);
+        while bits != 0u {
+            // Two at a time, so that two loads are under way; where there is no second, zero is added.
+            let weight = weights[row + firstTrailingBit(bits) * stride];
+            bits &= bits - 1u;
+            let more = bits != 0u;
+            let second = weights[row + select(0u, firstTrailingBit(bits), more) * stride];
+            bits &= bits - 1u;
+            block += weight * factor;
+            block += select(Wide(0.0), second * factor, more);
+        }
+    }
+    return block;
 }
 
 // The bits of up to 32 channels from `first` on, in one plane; they may straddle two words.

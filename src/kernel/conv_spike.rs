@@ -6,8 +6,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
 use super::conv::Geometry;
-use super::population::Memory;
-use super::shader::{AFFINE_NEURON, CONV_SUM, NEURONS, POPULATION, SUM, Shader};
+use super::population::{Frame, Memory, WIDE};
+use super::shader::{AFFINE_NEURON, CONV_SUM, NEURONS, OWN_CURRENT, POPULATION, SHARED_CURRENT, SUM, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -40,15 +40,25 @@ pub const SLOTS: &[SlotInfo] = &[
 
 shared!(Params as "Params" { geometry: Geometry, population: Population, pool: [u32; 2], output: Edge });
 
+const SPIKES: &str = include_str!("../../shaders/conv_spike.wgsl");
+const OWN: &[&str] = &[SPIKES, SUM, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT];
+const SHARED: &[&str] = &[SPIKES, SUM, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION, SHARED_CURRENT];
+
 /// The shader.
-pub const SHADER: Shader = Shader {
-    pieces: &[include_str!("../../shaders/conv_spike.wgsl"), SUM, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION],
-    reads: &[],
-};
+pub fn shader(p: &Params) -> Shader {
+    Shader { pieces: if frame(p).wide > 1 { SHARED } else { OWN }, reads: &[] }
+}
+
+/// How its workgroups compute: those of a constant input sum once, each invocation for itself.
+pub(super) fn frame(p: &Params) -> Frame {
+    let g = &p.geometry;
+    let fits = (g.out_channels / g.groups).is_multiple_of(WIDE) && p.population.count.is_multiple_of(WIDE);
+    Frame::new(&p.population, g.input.series == 1 && fits)
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
-    p.population.groups(&p.output)
+    frame(p).groups(&p.population, &p.output)
 }
 
 /// The plain twin.

@@ -3,8 +3,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::population::Memory;
-use super::shader::{AFFINE_NEURON, LINEAR_SUM, NEURONS, POPULATION, SUM, Shader};
+use super::population::{Frame, Memory, WIDE};
+use super::shader::{AFFINE_NEURON, LINEAR_SUM, NEURONS, OWN_CURRENT, POPULATION, SPLIT_CURRENT, SUM, Shader};
 use super::{Bindings, Edge, Population, SlotInfo, Window, conv_spike, linear};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -26,15 +26,23 @@ pub const SLOTS: &[SlotInfo] = conv_spike::SLOTS;
 
 shared!(Params as "Params" { input: Edge, population: Population, bias: u32 });
 
+const SPIKES: &str = include_str!("../../shaders/linear_spike.wgsl");
+const OWN: &[&str] = &[SPIKES, SUM, LINEAR_SUM, NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT];
+const SPLIT: &[&str] = &[SPIKES, SUM, LINEAR_SUM, NEURONS, AFFINE_NEURON, POPULATION, SPLIT_CURRENT];
+
 /// The shader.
-pub const SHADER: Shader = Shader {
-    pieces: &[include_str!("../../shaders/linear_spike.wgsl"), SUM, LINEAR_SUM, NEURONS, AFFINE_NEURON, POPULATION],
-    reads: &[],
-};
+pub fn shader(p: &Params) -> Shader {
+    Shader { pieces: if frame(p).wide > 1 { SPLIT } else { OWN }, reads: &[] }
+}
+
+/// How its workgroups compute.
+pub(super) fn frame(p: &Params) -> Frame {
+    Frame::new(&p.population, p.input.series == 1 && p.population.count.is_multiple_of(WIDE))
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
-    p.population.groups(&p.population.output)
+    frame(p).groups(&p.population, &p.population.output)
 }
 
 /// The plain twin.

@@ -4,8 +4,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
-use super::population::Memory;
-use super::shader::{AFFINE_NEURON, NEURONS, POPULATION, Shader};
+use super::population::{Frame, Memory};
+use super::shader::{AFFINE_NEURON, NEURONS, OWN_CURRENT, POPULATION, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -41,13 +41,18 @@ shared!(Params as "Params" { input: Edge, population: Population, width: u32, po
 
 /// The shader.
 pub const SHADER: Shader = Shader {
-    pieces: &[include_str!("../../shaders/membrane.wgsl"), NEURONS, AFFINE_NEURON, POPULATION],
+    pieces: &[include_str!("../../shaders/membrane.wgsl"), NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT],
     reads: &["input"],
 };
 
+/// How its workgroups compute.
+pub(super) fn frame(p: &Params) -> Frame {
+    Frame::new(&p.population, false)
+}
+
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
-    p.population.groups(&p.output)
+    frame(p).groups(&p.population, &p.output)
 }
 
 /// The plain twin.

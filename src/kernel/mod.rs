@@ -55,6 +55,8 @@ pub use window::{CLOCK_WRAP, Window, WindowWords};
 #[cfg(feature = "gpu")]
 pub(crate) use edge::elementwise_groups;
 
+use population::Frame;
+
 use crate::neuron::affine::flag;
 
 /// A kernel with its parameters: what a plan step does.
@@ -127,12 +129,12 @@ impl Kernel {
             Kernel::Add(_) => add::SHADER,
             Kernel::Affine(_) => affine::SHADER,
             Kernel::Conv(_) => conv::SHADER,
-            Kernel::ConvSpike(_) => conv_spike::SHADER,
+            Kernel::ConvSpike(p) => conv_spike::shader(p),
             Kernel::Count(_) => count::SHADER,
             Kernel::Delay(_) => delay::SHADER,
             Kernel::DelayPush(_) => delay_push::SHADER,
             Kernel::Linear(_) => linear::SHADER,
-            Kernel::LinearSpike(_) => linear_spike::SHADER,
+            Kernel::LinearSpike(p) => linear_spike::shader(p),
             Kernel::Membrane(_) => membrane::SHADER,
             Kernel::Meter(_) => meter::SHADER,
             Kernel::Pool(_) => pool::SHADER,
@@ -162,8 +164,11 @@ impl Kernel {
             Kernel::RecurrentSpike(p) => shader::constant(&mut out, "p", p),
             Kernel::Reorder(p) => shader::constant(&mut out, "p", p),
         }
-        if let Some(population) = self.population() {
-            shader::constant(&mut out, "LANES", &self.lanes(population));
+        let frame = self.frame();
+        shader::wide(&mut out, frame.map_or(1, |frame| frame.wide));
+        if let Some(frame) = frame {
+            shader::constant(&mut out, "SIZE", &frame.size);
+            shader::constant(&mut out, "LANES", &frame.lanes);
             for (name, bit) in flag::ALL {
                 shader::constant(&mut out, name, bit);
             }
@@ -171,11 +176,14 @@ impl Kernel {
         out
     }
 
-    /// Invocations that take channels of one cell.
-    fn lanes(&self, population: &Population) -> u32 {
+    /// How the workgroups of a kernel with neurons compute.
+    fn frame(&self) -> Option<Frame> {
         match self {
-            Kernel::RecurrentSpike(p) => recurrent_spike::lanes(p),
-            _ => population.lanes(),
+            Kernel::ConvSpike(p) => Some(conv_spike::frame(p)),
+            Kernel::LinearSpike(p) => Some(linear_spike::frame(p)),
+            Kernel::Membrane(p) => Some(membrane::frame(p)),
+            Kernel::RecurrentSpike(p) => Some(recurrent_spike::frame(p)),
+            _ => None,
         }
     }
 

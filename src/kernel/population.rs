@@ -61,18 +61,36 @@ impl<'a> Memory<'a> {
     }
 }
 
-impl Population {
-    /// Channels of a cell that the shader gives to one workgroup.
-    pub fn lanes(&self) -> u32 {
-        self.count.next_power_of_two().clamp(8, 64)
+/// Channels that an invocation sums for, where workgroups share currents.
+pub(super) const WIDE: u32 = 4;
+
+/// How the workgroups of a shader with neurons compute.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    /// Invocations of a workgroup.
+    pub size: u32,
+    /// Those of one cell: a channel each.
+    pub lanes: u32,
+    /// Channels that one sums for: more than 1, and currents go through workgroup memory.
+    pub wide: u32,
+}
+
+impl Frame {
+    /// For a population whose currents are shared, or not.
+    pub fn new(population: &Population, shared: bool) -> Frame {
+        let lanes = population.count.next_power_of_two().clamp(8, 64);
+        let (size, wide) = if shared { (256, WIDE) } else { (64, 1) };
+        Frame { size, lanes, wide }
     }
 
     /// Workgroups of a sample, whose neurons put out `pooled`.
-    pub(super) fn groups(&self, pooled: &Edge) -> u64 {
-        let blocks = self.count.div_ceil(self.lanes());
-        u64::from(pooled.cells.div_ceil(64 / self.lanes())) * u64::from(blocks)
+    pub fn groups(self, population: &Population, pooled: &Edge) -> u64 {
+        let blocks = population.count.div_ceil(self.lanes);
+        u64::from(pooled.cells.div_ceil(self.size / self.lanes)) * u64::from(blocks)
     }
+}
 
+impl Population {
     /// The words of a cell that this dispatch writes, out of one of `output`'s.
     pub(super) fn own_words(&self) -> std::ops::Range<usize> {
         let edge = Edge { channels: self.count, ..self.output };

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
-use super::population::Memory;
+use super::population::{Frame, Memory};
 use super::shader::{AFFINE_NEURON, NEURONS, SUM, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window, linear};
 use crate::neuron::affine::State;
@@ -44,9 +44,10 @@ pub const MOST_NEURONS: u32 = 1024;
 pub const SHADER: Shader =
     Shader { pieces: &[include_str!("../../shaders/recurrent_spike.wgsl"), SUM, NEURONS, AFFINE_NEURON], reads: &[] };
 
-/// Invocations of the workgroup that computes a sample.
-pub fn lanes(p: &Params) -> u32 {
-    p.population.output.channels.next_power_of_two().clamp(64, 256)
+/// How the workgroup that computes a sample does it.
+pub(super) fn frame(p: &Params) -> Frame {
+    let size = p.population.output.channels.next_power_of_two().clamp(64, 256);
+    Frame { size, lanes: size, wide: 1 }
 }
 
 /// Workgroups of a sample: one, with the time loop inside.

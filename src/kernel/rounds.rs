@@ -2,6 +2,11 @@
 
 use super::{Edge, Kernel, words_of};
 
+/// Steps of a chunk in `shared_current.wgsl` and in `split_current.wgsl`, and block sums that the latter keeps.
+const SHARED_CHUNK: u64 = 4;
+const SPLIT_CHUNK: u64 = 8;
+const SPLIT_KEPT: u64 = 32;
+
 /// Rounds of the canonical sum over so many inputs of a cell.
 fn cell(edge: &Edge, inputs: u64) -> u64 {
     let words = words_of(inputs as usize) as u64;
@@ -19,19 +24,32 @@ impl Kernel {
             if edge.is_real() { each } else { channels * (1 + each + read(edge)) + read(edge) }
         };
         let linear = |edge: &Edge| u64::from(edge.cells) * (1 + cell(edge, u64::from(edge.channels)));
-        let neurons = |pool: [u32; 2], input: &Edge, current: u64| {
+        // Each for its own neuron, or for steps in chunks of so many, `chunk` rounds each.
+        let neurons = |pool: [u32; 2], input: &Edge, current: u64, shared: Option<(u64, u64)>| {
             let cells = u64::from(pool[0]) * u64::from(pool[1]);
             let times = if input.series == 1 { steps } else { 1 };
-            cells * (1 + steps * 34 + times * current) + 33 * steps
+            let currents = shared.map_or(times * current, |(of, chunk)| steps.div_ceil(of) * (1 + chunk));
+            cells * (1 + steps * 34 + currents) + 33 * steps
         };
+        let wide = self.frame().is_some_and(|frame| frame.wide > 1);
         match self {
             Kernel::Conv(p) => p.geometry.rounds(),
             Kernel::Linear(p) => linear(&p.input),
-            Kernel::ConvSpike(p) => neurons(p.pool, &p.geometry.input, p.geometry.rounds()),
-            Kernel::LinearSpike(p) => neurons([1, 1], &p.input, linear(&p.input)),
-            Kernel::Membrane(p) => neurons(p.pool, &p.input, u64::from(p.input.planes)),
+            Kernel::ConvSpike(p) => {
+                // An invocation sums once in a chunk.
+                let current = p.geometry.rounds();
+                neurons(p.pool, &p.geometry.input, current, wide.then_some((SHARED_CHUNK, current)))
+            }
+            Kernel::LinearSpike(p) => {
+                let words = u64::from(p.input.cells) * words_of(p.input.channels as usize) as u64;
+                let passes = words.div_ceil(SPLIT_KEPT / SPLIT_CHUNK * 8);
+                // Twice 8 words, then what was kept is added.
+                let pass = 2 * (1 + 8 * (1 + cell(&p.input, 32))) + SPLIT_CHUNK + SPLIT_KEPT;
+                neurons([1, 1], &p.input, linear(&p.input), wide.then_some((SPLIT_CHUNK, passes * (1 + pass))))
+            }
+            Kernel::Membrane(p) => neurons(p.pool, &p.input, u64::from(p.input.planes), None),
             Kernel::RecurrentSpike(p) => {
-                let lanes = u64::from(super::recurrent_spike::lanes(p));
+                let lanes = u64::from(super::recurrent_spike::frame(p).size);
                 let each = u64::from(p.population.output.channels).div_ceil(lanes);
                 steps * (4 + each * (1 + linear(&p.population.output))) + 4 * each
             }

@@ -30,6 +30,12 @@ pub(super) const LINEAR_SUM: &str = include_str!("../../shaders/linear_sum.wgsl"
 pub(super) const NEURONS: &str = include_str!("../../shaders/neurons.wgsl");
 /// The neuron.
 pub(super) const AFFINE_NEURON: &str = include_str!("../../shaders/neuron/affine.wgsl");
+/// Currents that every invocation sums for its own neuron.
+pub(super) const OWN_CURRENT: &str = include_str!("../../shaders/own_current.wgsl");
+/// Currents that a workgroup sums for all its neurons.
+pub(super) const SHARED_CURRENT: &str = include_str!("../../shaders/shared_current.wgsl");
+/// Currents of a linear layer whose block sums are computed side by side.
+pub(super) const SPLIT_CURRENT: &str = include_str!("../../shaders/split_current.wgsl");
 /// The frame of kernels with neurons.
 pub(super) const POPULATION: &str = include_str!("../../shaders/population.wgsl");
 
@@ -44,6 +50,13 @@ impl Shader {
         text.extend(reads);
         text
     }
+}
+
+/// How many output channels an invocation sums for, and the types that go with it.
+pub(super) fn wide(out: &mut String, wide: u32) {
+    constant(out, "WIDE", &wide);
+    let of = |number: &str| if wide == 1 { number.to_owned() } else { format!("vec{wide}<{number}>") };
+    let _ = writeln!(out, "alias Wide = {};\nalias WideBits = {};", of("f32"), of("u32"));
 }
 
 /// `const name: type = value;`

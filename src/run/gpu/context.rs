@@ -52,13 +52,14 @@ pub fn required(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
 const SLOTS_NEEDED: u32 = 8;
 
 /// What kernels take for granted: the limit's name, what it must be at least, what it is.
-fn needed(limits: &wgpu::Limits) -> [(&'static str, u32, u32); 5] {
+fn needed(limits: &wgpu::Limits) -> [(&'static str, u32, u32); 6] {
     [
         ("max_storage_buffers_per_shader_stage", SLOTS_NEEDED, limits.max_storage_buffers_per_shader_stage),
         ("max_bindings_per_bind_group", SLOTS_NEEDED + 1, limits.max_bindings_per_bind_group),
         ("max_dynamic_uniform_buffers_per_pipeline_layout", 1, limits.max_dynamic_uniform_buffers_per_pipeline_layout),
-        ("max_compute_invocations_per_workgroup", 64, limits.max_compute_invocations_per_workgroup),
-        ("max_compute_workgroup_size_x", 64, limits.max_compute_workgroup_size_x),
+        ("max_compute_invocations_per_workgroup", 256, limits.max_compute_invocations_per_workgroup),
+        ("max_compute_workgroup_storage_size", 16_352, limits.max_compute_workgroup_storage_size),
+        ("max_compute_workgroup_size_x", 256, limits.max_compute_workgroup_size_x),
     ]
 }
 
