@@ -135,6 +135,13 @@ impl Holds {
         (0..rows).flat_map(|t| &words[(t * batch + sample) * row..][..row]).copied().collect()
     }
 
+    /// The words of one of `batch` samples in a buffer that holds one step of all of them.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn row<'a>(&self, words: &'a [u32], batch: usize, sample: usize) -> &'a [u32] {
+        let row = words.len() / batch.max(1);
+        &words[sample * row..][..row]
+    }
+
     /// What a buffer of `batch` samples holds where all of them have the words of one: states, past steps.
     #[cfg(feature = "gpu")]
     pub(crate) fn for_all(&self, words: &[u32], batch: usize) -> Vec<u32> {

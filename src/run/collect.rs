@@ -10,6 +10,7 @@ use crate::plan::Plan;
 #[derive(Debug, Default)]
 pub(super) struct SampleResult {
     pub scores: Vec<f32>,
+    /// What was counted; where samples ran together one of them has it for all.
     pub metrics: Metrics,
     pub recording: Vec<Recording>,
     /// Steps that it ran.
@@ -33,16 +34,20 @@ impl SampleResult {
         }
     }
 
+    /// Takes the scores that the last of so many steps left.
+    pub fn end(&mut self, plan: &Plan, steps: usize, scores: &[f32]) {
+        if plan.request.readout != Readout::Trace {
+            self.scores = scores.to_vec();
+        }
+        self.steps = steps;
+    }
+
     /// Takes what the last window left: scores and counters. `steps`: how many the counters have seen.
     ///
     /// # Errors
-    /// As [`Metrics::read`].
-    pub fn finish<'a>(&mut self, plan: &'a Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<()> {
-        if plan.request.readout != Readout::Trace {
-            self.scores = bytemuck::cast_slice(buffer(plan.scores)).to_vec();
-        }
-        self.metrics = Metrics::read(plan, steps, buffer)?;
-        self.steps = steps;
-        Ok(())
+    /// As [`Metrics::count`].
+    pub fn finish<'a>(&mut self, plan: &Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<()> {
+        self.end(plan, steps, bytemuck::cast_slice(buffer(plan.scores)));
+        self.metrics.count(plan, steps, buffer)
     }
 }

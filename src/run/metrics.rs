@@ -64,15 +64,26 @@ pub struct WeightedMetrics {
 }
 
 impl Metrics {
-    /// The counters of one sample after so many steps.
+    /// Adds the counters of one sample after so many steps.
     ///
     /// # Errors
     /// [`Error::Layer`] where a neuron fired more often in a step than its bit planes hold.
-    pub(super) fn read<'a>(plan: &'a Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<Metrics> {
+    pub(super) fn count<'a>(&mut self, plan: &Plan, steps: usize, buffer: impl Fn(usize) -> &'a [u32]) -> Result<()> {
+        if self.samples == 0 {
+            self.populations = plan.populations.iter().map(PopulationMetrics::of).collect();
+            self.weighted = plan.weighted.iter().filter(|w| w.meter.is_some()).map(WeightedMetrics::of).collect();
+        }
         let steps = steps as u64;
-        let populations = plan.populations.iter().map(|p| population(p, buffer(p.tally))).collect::<Result<_>>()?;
-        let weighted = plan.weighted.iter().filter_map(|w| w.meter.map(|m| weighted(w, buffer(m), steps))).collect();
-        Ok(Metrics { samples: 1, steps, populations, weighted })
+        self.samples += 1;
+        self.steps += steps;
+        for (counted, info) in self.populations.iter_mut().zip(&plan.populations) {
+            counted.count(info, buffer(info.tally))?;
+        }
+        let metered = plan.weighted.iter().filter_map(|info| Some((info, info.meter?)));
+        for (counted, (info, meter)) in self.weighted.iter_mut().zip(metered) {
+            counted.count(info, buffer(meter), steps);
+        }
+        Ok(())
     }
 
     /// Adds the counts of other samples of the same network.
@@ -140,43 +151,45 @@ fn ratio(part: impl IntoIterator<Item = u64>, whole: impl IntoIterator<Item = u6
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-fn population(info: &PopulationInfo, tally: &[u32]) -> Result<PopulationMetrics> {
-    let most = tally[3];
-    if info.fires && most > info.layout.largest() {
-        return Err(Error::layer(
-            &info.layer,
-            format!(
-                "a neuron fired {most} times in one step, {} bit planes hold {}",
-                info.layout.planes,
-                info.layout.largest()
-            ),
-        ));
+impl PopulationMetrics {
+    /// Nothing counted yet.
+    fn of(info: &PopulationInfo) -> Self {
+        let neurons = info.shape.iter().product::<usize>() as u64;
+        PopulationMetrics { layer: info.layer.clone(), neurons, fires: info.fires, spikes: 0, active: 0, updates: 0 }
     }
-    Ok(PopulationMetrics {
-        layer: info.layer.clone(),
-        neurons: info.shape.iter().product::<usize>() as u64,
-        fires: info.fires,
-        spikes: u64::from(tally[0]),
-        active: u64::from(tally[1]),
-        updates: u64::from(tally[2]),
-    })
+
+    fn count(&mut self, info: &PopulationInfo, tally: &[u32]) -> Result<()> {
+        let (most, planes, holds) = (tally[3], info.layout.planes, info.layout.largest());
+        if info.fires && most > holds {
+            let message = format!("a neuron fired {most} times in one step, {planes} bit planes hold {holds}");
+            return Err(Error::layer(&info.layer, message));
+        }
+        let add = |sum: &mut u64, counted: u32| *sum = sum.saturating_add(u64::from(counted));
+        add(&mut self.spikes, tally[0]);
+        add(&mut self.active, tally[1]);
+        add(&mut self.updates, tally[2]);
+        Ok(())
+    }
 }
 
-fn weighted(info: &WeightedInfo, counters: &[u32], steps: u64) -> WeightedMetrics {
-    debug_assert_eq!(counters.len(), METER_WORDS);
-    let repeats = if info.constant { steps } else { 1 };
-    let long = |i: usize| u64::from(counters[2 * i]) | u64::from(counters[2 * i + 1]) << 32;
-    let (active, effective, performed) = (long(0) * repeats, long(1) * repeats, long(2));
-    let unit = info.spikes || counters[6] == 0;
-    WeightedMetrics {
-        layer: info.layer.clone(),
-        accumulates: if unit { effective } else { 0 },
-        multiply_accumulates: if unit { 0 } else { effective },
-        dense: info.dense * steps,
-        performed,
-        active_inputs: active,
-        inputs: info.inputs * steps,
-        zero_weights: info.zero_weights.0,
-        weights: info.zero_weights.1,
+impl WeightedMetrics {
+    /// Nothing counted yet.
+    fn of(info: &WeightedInfo) -> Self {
+        let (zero_weights, weights) = info.zero_weights;
+        WeightedMetrics { layer: info.layer.clone(), zero_weights, weights, ..WeightedMetrics::default() }
+    }
+
+    fn count(&mut self, info: &WeightedInfo, counters: &[u32], steps: u64) {
+        debug_assert_eq!(counters.len(), METER_WORDS);
+        let repeats = if info.constant { steps } else { 1 };
+        let long = |i: usize| u64::from(counters[2 * i]) | u64::from(counters[2 * i + 1]) << 32;
+        let (active, effective, performed) = (long(0) * repeats, long(1) * repeats, long(2));
+        let unit = info.spikes || counters[6] == 0;
+        let add = |sum: &mut u64, counted: u64| *sum = sum.saturating_add(counted);
+        add(if unit { &mut self.accumulates } else { &mut self.multiply_accumulates }, effective);
+        add(&mut self.dense, info.dense * steps);
+        add(&mut self.performed, performed);
+        add(&mut self.active_inputs, active);
+        add(&mut self.inputs, info.inputs * steps);
     }
 }

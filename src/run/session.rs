@@ -339,13 +339,23 @@ impl Session {
 
 /// Whether every value can be an input of this kind.
 pub(super) fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
-    let (fits, expected): (fn(f32) -> bool, _) = match kind {
-        InputKind::Real => (f32::is_finite, "finite numbers"),
-        InputKind::Counts => (|x| (0.0..=255.0).contains(&x) && x.fract() == 0.0, "whole numbers from 0 to 255"),
-        InputKind::Bits => (|x| x == 0.0 || x == 1.0, "0 or 1"),
+    let count = |x: f32| (0.0..=255.0).contains(&x) && x as u32 as f32 == x;
+    let (wrong, expected) = match kind {
+        InputKind::Real => (first_not(values, f32::is_finite), "finite numbers"),
+        InputKind::Counts => (first_not(values, count), "whole numbers from 0 to 255"),
+        InputKind::Bits => (first_not(values, |x| x == 0.0 || x == 1.0), "0 or 1"),
     };
-    match values.iter().position(|&x| !fits(x)) {
+    match wrong {
         Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
         None => Ok(()),
     }
+}
+
+/// The first value that does not fit: sought in blocks without a branch for each value.
+fn first_not(values: &[f32], fits: impl Fn(f32) -> bool) -> Option<usize> {
+    const BLOCK: usize = 4096;
+    let blocks = values.chunks(BLOCK);
+    let at = blocks.map(|block| block.iter().fold(true, |all, &x| all & fits(x))).position(|all| !all)?;
+    let rest = &values[at * BLOCK..];
+    rest.iter().position(|&x| !fits(x)).map(|i| at * BLOCK + i)
 }

@@ -9,7 +9,7 @@ use super::readback::{self, Left, Wanted};
 use super::schedule::{Dispatch, Schedule};
 use super::timestamps::{self, Timestamps};
 use crate::error::Result;
-use crate::kernel::Window;
+use crate::kernel::{Edge, Window};
 use crate::plan::{Holds, Part, Plan};
 use crate::run::collect::SampleResult;
 use crate::run::confident::Confident;
@@ -228,7 +228,7 @@ impl Chunk {
             let Some(left) = to.submit(window, Some(rows), &parts, wanted).await? else { continue };
             let left = left.read(gpu).await?;
             left.give(plan, &self.order, &mut self.results)?;
-            let ended = |&row: &usize| window.end() == self.steps[row] || confident.is_certain(&left.scores(plan, row));
+            let ended = |&row: &usize| window.end() == self.steps[row] || confident.is_certain(left.scores(plan, row));
             let (ended, on): (Vec<usize>, Vec<usize>) = running.iter().copied().partition(ended);
             if !ended.is_empty() {
                 let these = runs(&ended);
@@ -290,6 +290,29 @@ async fn restore(prepared: &Prepared, state: &StateWords, rows: usize) -> Result
     Ok(state.clock)
 }
 
+/// Writes the input of a window.
+fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, window: Window, rows: &[&[f32]]) {
+    let (steps, before) = if edge.series == 1 { (window.steps, window.at) } else { (1, 0) };
+    let frame = edge.elements();
+    let size = wgpu::BufferSize::new(4 * (edge.step_words() * rows.len() * steps) as u64);
+    // What lies in memory as it is to lie there is not copied twice.
+    let as_it_is = edge.is_real() && (edge.cells == 1 || edge.channels == 1);
+    let all_run = rows.iter().all(|row| row.len() >= (before + steps) * frame);
+    if as_it_is
+        && all_run
+        && let Some(mut view) = size.and_then(|size| gpu.queue().write_buffer_with(buffer, 0, size))
+    {
+        for (t, (at, row)) in (0..steps).flat_map(|t| rows.iter().enumerate().map(move |row| (t, row))) {
+            let to = 4 * (t * rows.len() + at) * frame;
+            view.slice(to..to + 4 * frame).copy_from_slice(bytemuck::cast_slice(&row[(before + t) * frame..][..frame]));
+        }
+        return;
+    }
+    let mut words = vec![0; edge.step_words() * rows.len() * steps];
+    pack_batch(edge, window, rows, &mut words);
+    gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+}
+
 /// Where work goes.
 #[derive(Clone, Copy)]
 struct Queue<'a> {
@@ -315,10 +338,7 @@ impl Queue<'_> {
         let what = format!("steps {}..{} of `{}`", window.at, window.end(), plan.name);
         gpu.checked(&what, || {
             if let (Holds::Edge(edge), Some(rows)) = (plan.buffers[plan.input].holds, rows) {
-                let mut words =
-                    vec![0; edge.step_words() * rows.len() * if edge.series == 1 { window.steps } else { 1 }];
-                pack_batch(&edge, window, rows, &mut words);
-                gpu.queue().write_buffer(prepared.buffer(plan.input), 0, bytemuck::cast_slice(&words));
+                upload(gpu, prepared.buffer(plan.input), &edge, window, rows);
             }
             prepared.tell(&schedule);
             let label = wgpu::CommandEncoderDescriptor { label: Some(&plan.name) };

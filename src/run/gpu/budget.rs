@@ -1,5 +1,7 @@
 //! What a GPU is asked for at most: in memory, and at once.
 
+use super::adapters::AdapterInfo;
+
 /// What a GPU is asked for at most. Results do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -12,6 +14,16 @@ pub struct Budget {
     pub submission: u64,
     /// Workgroups along one axis of a grid; the device may allow fewer.
     pub axis: u32,
+}
+
+impl Budget {
+    /// What an adapter can be asked for: a card of its own is at least ten times as fast as the slowest there are.
+    pub(super) fn of(info: &AdapterInfo) -> Budget {
+        match info.kind {
+            "discrete" => Budget { dispatch: 1 << 36, submission: 1 << 37, ..Budget::default() },
+            _ => Budget::default(),
+        }
+    }
 }
 
 impl Default for Budget {

@@ -27,6 +27,8 @@ struct Inner {
     limits: wgpu::Limits,
     /// By the text of the shader.
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// Buffers that results came back in, for the next ones.
+    staging: Mutex<Vec<wgpu::Buffer>>,
     /// Why the device was lost, once it is; only of devices that we opened.
     lost: Arc<Mutex<Option<String>>>,
     /// What stands for a slot that is read, and for one that is written, where there is nothing to bind.
@@ -136,8 +138,10 @@ impl Gpu {
                 mapped_at_creation: false,
             })
         });
-        let shared = Arc::new(Inner { device, queue, info, limits, pipelines: Mutex::default(), lost, nothing });
-        Ok(Gpu { shared, budget: Budget::default(), edit: None })
+        let budget = Budget::of(&info);
+        let (pipelines, staging) = Default::default();
+        let shared = Arc::new(Inner { device, queue, info, limits, pipelines, staging, lost, nothing });
+        Ok(Gpu { shared, budget, edit: None })
     }
 
     /// The same GPU, asked for less or more at once.
@@ -193,6 +197,32 @@ impl Gpu {
     /// The most bytes that one storage binding holds.
     pub fn binding_limit(&self) -> u64 {
         self.shared.limits.max_storage_buffer_binding_size.min(self.shared.limits.max_buffer_size)
+    }
+
+    /// A buffer of at least so many bytes that can be copied to and mapped.
+    pub(super) fn staging(&self, bytes: u64) -> wgpu::Buffer {
+        let bytes = bytes.max(4);
+        let kept = self.shared.staging.lock().ok().and_then(|mut kept| {
+            let at = kept.iter().position(|buffer| (bytes..=2 * bytes).contains(&buffer.size()))?;
+            Some(kept.swap_remove(at))
+        });
+        kept.unwrap_or_else(|| {
+            self.device().create_buffer(&wgpu::BufferDescriptor {
+                label: Some("results"),
+                size: bytes,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })
+    }
+
+    /// Keeps a buffer that [`Gpu::staging`] has given, no longer mapped, for the next who wants one.
+    pub(super) fn keep_staging(&self, buffer: wgpu::Buffer) {
+        const MOST: usize = 8;
+        if let Ok(mut kept) = self.shared.staging.lock() {
+            kept.truncate(MOST - 1);
+            kept.insert(0, buffer);
+        }
     }
 
     pub(super) fn pipelines(&self) -> &Mutex<HashMap<String, Arc<Pipeline>>> {

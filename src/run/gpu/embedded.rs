@@ -208,13 +208,11 @@ impl Embedded {
         let mut parts = mapped(gpu, &sources).await?.into_iter();
         let scores = parts.next().unwrap_or_default();
         let counted: Vec<(usize, Vec<u32>)> = tallies.into_iter().zip(parts).collect();
+        let mut metrics = Metrics::default();
         for sample in 0..batch {
-            let own: Vec<_> = counted
-                .iter()
-                .map(|(b, words)| (*b, plan.buffers[*b].holds.of_sample(words, 1, batch, sample)))
-                .collect();
-            Metrics::read(plan, plan.request.steps, |wanted| {
-                own.iter().find(|(b, _)| *b == wanted).map_or(&[][..], |(_, words)| words)
+            metrics.count(plan, plan.request.steps, |wanted| {
+                let words = counted.iter().find(|(b, _)| *b == wanted).map_or(&[][..], |(_, words)| words);
+                plan.buffers[wanted].holds.row(words, batch, sample)
             })?;
         }
         Tensor::new(self.shape.clone(), bytemuck::cast_vec(scores))

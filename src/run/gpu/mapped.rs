@@ -17,12 +17,7 @@ type Outcome = (Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<
 pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Result<Vec<Vec<u32>>> {
     let total: usize = sources.iter().map(|(_, words)| words).sum();
     let copied = gpu.checked("results", || {
-        let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some("results"),
-            size: 4 * total.max(1) as u64,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let staging = gpu.staging(4 * total as u64);
         let mut encoder =
             gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("results") });
         let mut at = 0;
@@ -34,7 +29,7 @@ pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Res
         (staging, submission)
     });
     let (staging, submission) = copied.await?;
-    let words = words(gpu, &staging, Some(submission)).await?;
+    let words = words(gpu, staging, 4 * total as u64, Some(submission)).await?;
     let mut rest = words.as_slice();
     let parts = sources.iter().map(|(_, words)| {
         let (own, others) = rest.split_at(*words);
@@ -44,20 +39,25 @@ pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Res
     Ok(parts.collect())
 }
 
-/// The words of a buffer that can be mapped, once a submission is done; `None`: all there have been.
+/// The words in the first bytes of a buffer that can be mapped, once a submission is done; `None`: all there have been. The
+/// buffer may be used again.
 ///
 /// # Errors
 /// A device that is lost.
 pub(super) async fn words(
     gpu: &Gpu,
-    staging: &wgpu::Buffer,
+    staging: wgpu::Buffer,
+    bytes: u64,
     submission: Option<wgpu::SubmissionIndex>,
 ) -> Result<Vec<u32>> {
+    if bytes == 0 {
+        return Ok(Vec::new());
+    }
     let state: Arc<Mutex<Outcome>> = Arc::default();
     let done = state.clone();
     // A lost device makes invalid buffers without a word; mapping one is an error that would panic.
     let map = || {
-        staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+        staging.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
             if let Ok(mut state) = done.lock() {
                 state.0 = Some(result);
                 state.1.take().into_iter().for_each(Waker::wake);
@@ -79,9 +79,10 @@ pub(super) async fn words(
         Err(_) => Poll::Ready(Err("the callback failed".into())),
     });
     outcome.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let view = staging.slice(..).get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
+    let view = staging.slice(..bytes).get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
     let words = bytemuck::pod_collect_to_vec(&view);
     drop(view);
     staging.unmap();
+    gpu.keep_staging(staging);
     Ok(words)
 }

@@ -1,6 +1,6 @@
 //! A plan on a device: its memory, pipelines and bind groups, made once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::context::Gpu;
 use super::pipelines::Pipeline;
@@ -24,6 +24,8 @@ pub struct Prepared {
     /// What each dispatch of a window is told, `stride` bytes apart.
     windows: wgpu::Buffer,
     stride: u64,
+    /// What they were told last.
+    told: Mutex<Vec<WindowWords>>,
 }
 
 /// What dispatches are told at once.
@@ -100,14 +102,24 @@ impl Prepared {
             Room::Entries(entries) => entries.max(1),
         };
         let windows = gpu.checked("windows of time", || windows_buffer(gpu, stride * entries as u64)).await?;
-        let mut steps = Vec::new();
+        let (mut steps, told) = (Vec::new(), Mutex::default());
         for step in plan.steps() {
             let pipeline = gpu.pipeline(&step.kernel).await?;
             let bind =
                 gpu.checked(step.kernel.name(), || bind(gpu, plan, step, &pipeline, &slots, constants, &windows));
             steps.push(PreparedStep { bind: bind.await?, pipeline });
         }
-        Ok(Prepared { gpu: gpu.clone(), plan: plan.clone(), capacity, wanted: capacity, slots, steps, windows, stride })
+        Ok(Prepared {
+            gpu: gpu.clone(),
+            plan: plan.clone(),
+            capacity,
+            wanted: capacity,
+            slots,
+            steps,
+            windows,
+            stride,
+            told,
+        })
     }
 
     /// The most samples of one batch.
@@ -160,7 +172,12 @@ impl Prepared {
 
     /// Tells the dispatches of a window what they are to do; takes effect with the next submission.
     pub(super) fn tell(&self, schedule: &Schedule) {
-        self.tell_all(&schedule.entries);
+        if let Ok(mut told) = self.told.lock()
+            && *told != schedule.entries
+        {
+            self.tell_all(&schedule.entries);
+            told.clone_from(&schedule.entries);
+        }
     }
 
     /// Tells dispatches these entries; takes effect with the next submission.

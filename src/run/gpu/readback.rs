@@ -8,6 +8,7 @@ use crate::kernel::Window;
 use crate::network::Readout;
 use crate::plan::Plan;
 use crate::run::collect::SampleResult;
+use crate::run::metrics::Metrics;
 
 /// What is to be read after a window, by row of the batch.
 #[derive(Debug, Default)]
@@ -41,16 +42,20 @@ impl Left {
     /// # Errors
     /// A device that is lost.
     pub async fn read(self, gpu: &Gpu) -> Result<Read> {
-        let words = mapped::words(gpu, &self.staging, self.submission.clone()).await?;
-        Ok(Read { words, left: self })
+        let bytes = self.places.last().map_or(0, |(_, range)| range.end) as u64;
+        let Left { window, staging, places, wanted, submission } = self;
+        let words = mapped::words(gpu, staging, bytes, submission).await?;
+        Ok(Read { words, window, places, wanted })
     }
 }
 
 /// What a window has left.
 #[derive(Debug)]
 pub(super) struct Read {
-    left: Left,
     words: Vec<u32>,
+    window: Window,
+    places: Vec<(usize, std::ops::Range<usize>)>,
+    wanted: Wanted,
 }
 
 impl Read {
@@ -59,35 +64,45 @@ impl Read {
     /// # Errors
     /// A neuron that fired more often in a step than its bit planes hold.
     pub fn give(&self, plan: &Plan, order: &[usize], results: &mut [SampleResult]) -> Result<()> {
-        let (window, wanted) = (self.left.window, &self.left.wanted);
-        for &row in &wanted.ran {
-            let own = self.of_row(plan, row);
-            results[order[row]].window(plan, window.steps, |buffer| words_of(&own, buffer));
+        let Read { window, wanted, .. } = self;
+        if plan.request.record || plan.request.readout == Readout::Trace {
+            for &row in &wanted.ran {
+                let own = self.of_row(plan, row);
+                let words = |buffer| own.iter().find(|(b, _)| *b == buffer).map_or(&[][..], |(_, words)| words);
+                results[order[row]].window(plan, window.steps, words);
+            }
         }
+        // One of them has what was counted of all.
+        let mut metrics = Metrics::default();
         for &row in &wanted.ended {
-            let own = self.of_row(plan, row);
-            results[order[row]].finish(plan, window.end(), |buffer| words_of(&own, buffer))?;
+            results[order[row]].end(plan, window.end(), self.scores(plan, row));
+            metrics.count(plan, window.end(), |buffer| self.row(plan, buffer, row))?;
+        }
+        if let Some(&row) = wanted.ended.first() {
+            results[order[row]].metrics = metrics;
         }
         Ok(())
     }
 
-    /// The scores of a row.
-    pub fn scores(&self, plan: &Plan, row: usize) -> Vec<f32> {
-        bytemuck::cast_vec(words_of(&self.of_row(plan, row), plan.scores).to_vec())
+    /// The scores of a row; of no use for a trace.
+    pub fn scores(&self, plan: &Plan, row: usize) -> &[f32] {
+        bytemuck::cast_slice(self.row(plan, plan.scores, row))
+    }
+
+    /// The words of a row in a buffer of one step.
+    fn row(&self, plan: &Plan, buffer: usize, row: usize) -> &[u32] {
+        let Some((_, range)) = self.places.iter().find(|(b, _)| *b == buffer) else { return &[] };
+        plan.buffers[buffer].holds.row(&self.words[range.start / 4..range.end / 4], self.window.batch, row)
     }
 
     fn of_row(&self, plan: &Plan, row: usize) -> Vec<(usize, Vec<u32>)> {
-        let Left { window, places, .. } = &self.left;
+        let Read { window, places, .. } = self;
         let places = places.iter().map(|(buffer, range)| {
             let words = &self.words[range.start / 4..range.end / 4];
             (*buffer, plan.buffers[*buffer].holds.of_sample(words, window.steps, window.batch, row))
         });
         places.collect()
     }
-}
-
-fn words_of(own: &[(usize, Vec<u32>)], wanted: usize) -> &[u32] {
-    own.iter().find(|(buffer, _)| *buffer == wanted).map_or(&[], |(_, words)| words)
 }
 
 /// Records copies of what is to be read after a window; `None` where there is nothing.
@@ -119,21 +134,12 @@ fn copy(prepared: &Prepared, window: Window, wanted: &[usize], encoder: &mut wgp
     if end == 0 {
         return None;
     }
-    let staging = staging(&prepared.gpu, end as u64);
+    let staging = prepared.gpu.staging(end as u64);
     for (buffer, range) in &places {
         let from = prepared.buffer(*buffer);
         encoder.copy_buffer_to_buffer(from, 0, &staging, range.start as u64, Some(range.len() as u64));
     }
     Some(Left { window, staging, places, wanted: Wanted::default(), submission: None })
-}
-
-fn staging(gpu: &Gpu, bytes: u64) -> wgpu::Buffer {
-    gpu.device().create_buffer(&wgpu::BufferDescriptor {
-        label: Some("results"),
-        size: bytes,
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    })
 }
 
 /// The buffers to be read after a window in which samples ran, or with which some ended.
@@ -174,12 +180,12 @@ pub(super) async fn from(gpu: &Gpu, buffer: &wgpu::Buffer, first: u64) -> Result
         return Ok(Vec::new());
     }
     let copy = || {
-        let staging = staging(gpu, buffer.size() - first);
+        let staging = gpu.staging(buffer.size() - first);
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
         encoder.copy_buffer_to_buffer(buffer, first, &staging, 0, None);
         let submission = gpu.queue().submit([encoder.finish()]);
         (staging, submission)
     };
     let (staging, submission) = gpu.checked("reading memory", copy).await?;
-    mapped::words(gpu, &staging, Some(submission)).await
+    mapped::words(gpu, staging, buffer.size() - first, Some(submission)).await
 }

@@ -46,7 +46,6 @@ impl Timestamps {
 
     /// Records dispatches, at most [`MOST`], each in a pass.
     pub fn record(&self, prepared: &Prepared, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
-        use wgpu::BufferUsages as Usage;
         let device = prepared.gpu.device();
         let count = 2 * dispatches.len() as u32;
         if count == 0 {
@@ -65,19 +64,16 @@ impl Timestamps {
             };
             prepared.record_into(&mut encoder.begin_compute_pass(&descriptor), std::slice::from_ref(dispatch));
         }
-        let buffer = |usage| {
-            let size = 8 * u64::from(count);
-            device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("timestamps"),
-                size,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let resolved = buffer(Usage::QUERY_RESOLVE | Usage::COPY_SRC);
-        let staging = buffer(Usage::MAP_READ | Usage::COPY_DST);
+        let bytes = 8 * u64::from(count);
+        let resolved = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("timestamps"),
+            size: bytes,
+            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let staging = prepared.gpu.staging(bytes);
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
-        encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, None);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, Some(bytes));
         let steps = dispatches.iter().map(|dispatch| dispatch.step).collect();
         if let Ok(mut pending) = self.pending.lock() {
             pending.push(Pending { steps, staging, submitted: self.recorder.now() });
@@ -92,7 +88,8 @@ impl Timestamps {
         let pending = self.pending.lock().map(|mut pending| std::mem::take(&mut *pending)).unwrap_or_default();
         let period = f64::from(gpu.queue().get_timestamp_period());
         for Pending { steps, staging, submitted } in pending {
-            let words = mapped::words(gpu, &staging, None).await?;
+            let bytes = 16 * steps.len() as u64;
+            let words = mapped::words(gpu, staging, bytes, None).await?;
             let ticks: Vec<u64> = words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect();
             let Some(&first) = ticks.first() else { continue };
             let Ok(mut origin) = self.origin.lock() else { continue };
