@@ -15,6 +15,8 @@ struct Geometry {
 }
 
 const IN: Edge = p.geometry.input;
+// Neighbours read the same weights, which are near.
+const BITS_AT_ONCE: u32 = 2u;
 
 fn sum_word(at: u32) -> u32 {
     return input[at];

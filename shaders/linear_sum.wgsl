@@ -1,6 +1,7 @@
 // The currents of WIDE outputs of a fully connected layer. Twin: `currents` in src/kernel/linear.rs.
 
 const IN: Edge = p.input;
+const BITS_AT_ONCE: u32 = 4u;
 const CELL_WORDS: u32 = (IN.channels + 31u) / 32u;
 const IN_WORDS: u32 = IN.cells * CELL_WORDS;
 // Rows of weights, and their length.

@@ -14,6 +14,7 @@ const NEURONS: u32 = p.population.output.channels;
 const NEURON_WORDS: u32 = (NEURONS + 31u) / 32u;
 // The canonical sum is over the spikes of the last step.
 const IN: Edge = Edge(1u, NEURONS, 1u, 0u);
+const BITS_AT_ONCE: u32 = 4u;
 
 @group(0) @binding(1) var<storage, read> input: array<u32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;

@@ -2,7 +2,8 @@
 //
 // An invocation sums for WIDE output channels side by side: `Wide` is a number or a vector of them, and channels, rows and
 // strides of weights count such. Neighbours have neighbouring channels, so their weights lie side by side, and as a rule
-// the same bits, so they take the same branches. The kernel says where the words of its edge `IN` are.
+// the same bits, so they take the same branches. The kernel says where the words of its edge `IN` are, and how many spikes
+// are taken at once: 2 or 4, the more the longer loads take.
 
 // Words of 32 channels whose terms make one block sum.
 const BLOCK_WORDS: u32 = 8u;
@@ -47,15 +48,28 @@ fn add_word(before: Wide, cell: u32, first: u32, count: u32, row: u32, stride: u
     for (var plane = 0u; plane < IN.planes; plane++) {
         var bits = bits_at(cell, plane, first, count);
         let factor = f32(1u << plane);
+        // Some at a time, so that as many loads are under way; where there are no more, zero is added.
         while bits != 0u {
-            // Two at a time, so that two loads are under way; where there is no second, zero is added.
-            let weight = weights[row + firstTrailingBit(bits) * stride];
+            let first_weight = weights[row + firstTrailingBit(bits) * stride];
             bits &= bits - 1u;
-            let more = bits != 0u;
-            let second = weights[row + select(0u, firstTrailingBit(bits), more) * stride];
+            let is_second = bits != 0u;
+            let second_weight = weights[row + select(0u, firstTrailingBit(bits), is_second) * stride];
             bits &= bits - 1u;
-            block += weight * factor;
-            block += select(Wide(0.0), second * factor, more);
+            if BITS_AT_ONCE == 2u {
+                block += first_weight * factor;
+                block += select(Wide(0.0), second_weight * factor, is_second);
+                continue;
+            }
+            let is_third = bits != 0u;
+            let third_weight = weights[row + select(0u, firstTrailingBit(bits), is_third) * stride];
+            bits &= bits - 1u;
+            let is_fourth = bits != 0u;
+            let fourth_weight = weights[row + select(0u, firstTrailingBit(bits), is_fourth) * stride];
+            bits &= bits - 1u;
+            block += first_weight * factor;
+            block += select(Wide(0.0), second_weight * factor, is_second);
+            block += select(Wide(0.0), third_weight * factor, is_third);
+            block += select(Wide(0.0), fourth_weight * factor, is_fourth);
         }
     }
     return block;

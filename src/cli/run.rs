@@ -8,7 +8,7 @@ use clap::Args;
 use saltatory::io::dataset::Dataset;
 use saltatory::network::{Readout, compile};
 use saltatory::plan::{Plan, Request};
-use saltatory::run::{Device, Options};
+use saltatory::run::{Device, Options, Profiler};
 use saltatory::{Error, Network, Result, Session};
 
 use super::batch::fallback::{Computer, Fallback};
@@ -26,7 +26,7 @@ use super::model::Model;
 use super::report::{Facts, Report, footprint};
 use super::sinks::Columns;
 use super::written::Written;
-use super::{Outcome, compare, devices, note, print, progress};
+use super::{Outcome, compare, devices, note, print, profile, progress};
 
 /// The options of `run`.
 #[derive(Args, Debug)]
@@ -89,6 +89,9 @@ pub struct Arguments {
     /// Write what every thread did when, for chrome://tracing or Perfetto.
     #[arg(long, value_name = "FILE.json", conflicts_with = "compare")]
     trace: Option<PathBuf>,
+    /// Time every step of the plan, and print how long each took; with --trace they are in its file, too.
+    #[arg(long, conflicts_with = "compare")]
+    profile: bool,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -120,7 +123,7 @@ fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<O
         return compare::run(&device, network, samples, arguments.model.steps);
     }
     let prepared = Prepared::new(arguments, network, device, &mut samples)?;
-    let Prepared { mut computer, form, facts, job, classes, values, threads, in_flight } = prepared;
+    let Prepared { mut computer, form, facts, job, classes, values, threads, in_flight, profiler } = prepared;
     let mut results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
     results.trace = trace.clone();
     let (all, done) = (samples.len(), results.done());
@@ -151,6 +154,10 @@ fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<O
     };
     let (results, ran) = pipeline.run(samples, results);
     bar.finish_and_clear();
+    let profile = profiler.map(|profiler| (profiler.begun(), profiler.take()));
+    if let Some((begun, profile)) = &profile {
+        trace.plan_steps(*begun, profile);
+    }
     match ran {
         Ok(true) => {}
         Ok(false) => {
@@ -180,6 +187,14 @@ fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<O
         note(&report.bad_inputs());
     } else {
         print(&report.text())?;
+    }
+    if let Some((_, steps)) = profile.filter(|_| !arguments.quiet) {
+        let batches = all.div_ceil(batch);
+        print(&if arguments.json {
+            format!("{}\n", profile::json(&steps, batches))
+        } else {
+            format!("\nSteps of the plan, a batch of {batch}:\n{}", profile::table(&steps, batches))
+        })?;
     }
     Ok(if report.tally.bad.is_empty() { Outcome::Good } else { Outcome::SomeBad })
 }
@@ -229,6 +244,7 @@ struct Prepared {
     values: usize,
     threads: usize,
     in_flight: usize,
+    profiler: Option<Profiler>,
 }
 
 impl Prepared {
@@ -250,10 +266,12 @@ impl Prepared {
             threads: arguments.threads,
             record: arguments.record.is_some(),
             confident: course.confident()?,
+            profile: arguments.profile.then(Profiler::new),
             // A recording has one state, which goes on; else every sample begins with the one that is given.
             initial_state: if course.keep_state { None } else { given.clone() },
             ..Default::default()
         };
+        let profiler = options.profile.clone();
         let margin = options.confident.map(|confident| confident.margin);
         let mut session = Session::new(network, options.clone())?;
         let named = |e: Error| match course.initial_path() {
@@ -312,7 +330,7 @@ impl Prepared {
         let columns = Columns { labels: has_labels, steps: samples.is_ragged() || course.may_stop() };
         let form = Form { row, names: input.classes.clone(), columns, steps };
         let computer = Computer { session, options };
-        Ok(Prepared { computer, form, facts, job, classes, values, threads, in_flight })
+        Ok(Prepared { computer, form, facts, job, classes, values, threads, in_flight, profiler })
     }
 }
 

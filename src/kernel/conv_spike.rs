@@ -53,7 +53,7 @@ pub fn shader(p: &Params) -> Shader {
 pub(super) fn frame(p: &Params) -> Frame {
     let g = &p.geometry;
     let fits = (g.out_channels / g.groups).is_multiple_of(WIDE) && p.population.count.is_multiple_of(WIDE);
-    Frame::new(&p.population, g.input.series == 1 && fits)
+    Frame::new(&p.population, &p.output, g.input.series == 1 && fits)
 }
 
 /// Workgroups of a sample for so many steps.

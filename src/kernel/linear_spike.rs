@@ -37,7 +37,7 @@ pub fn shader(p: &Params) -> Shader {
 
 /// How its workgroups compute.
 pub(super) fn frame(p: &Params) -> Frame {
-    Frame::new(&p.population, p.input.series == 1 && p.population.count.is_multiple_of(WIDE))
+    Frame::new(&p.population, &p.population.output, p.input.series == 1 && p.population.count.is_multiple_of(WIDE))
 }
 
 /// Workgroups of a sample for so many steps.

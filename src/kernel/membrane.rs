@@ -47,7 +47,7 @@ pub const SHADER: Shader = Shader {
 
 /// How its workgroups compute.
 pub(super) fn frame(p: &Params) -> Frame {
-    Frame::new(&p.population, false)
+    Frame::new(&p.population, &p.output, false)
 }
 
 /// Workgroups of a sample for so many steps.

@@ -76,10 +76,12 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// For a population whose currents are shared, or not.
-    pub fn new(population: &Population, shared: bool) -> Frame {
+    /// For a population whose currents are shared, or not; its neurons put out `pooled`.
+    pub fn new(population: &Population, pooled: &Edge, shared: bool) -> Frame {
         let lanes = population.count.next_power_of_two().clamp(8, 64);
-        let (size, wide) = if shared { (256, WIDE) } else { (64, 1) };
+        // None is idle where each computes for itself.
+        let own = lanes.saturating_mul(pooled.cells).min(256).next_power_of_two().max(64);
+        let (size, wide) = if shared { (256, WIDE) } else { (own, 1) };
         Frame { size, lanes, wide }
     }
 

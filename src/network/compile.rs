@@ -36,11 +36,11 @@ pub fn compile(network: &Network, request: &Request) -> Result<Plan> {
 }
 
 impl InputKind {
-    /// Bit planes of the input's edge; 0: reals.
-    pub(super) fn planes(self) -> u32 {
+    /// Bit planes of the input's edge, where so many are enough for counts; 0: reals.
+    pub(super) fn planes(self, enough: u32) -> u32 {
         match self {
             InputKind::Real => 0,
-            InputKind::Counts => 8,
+            InputKind::Counts => enough.clamp(1, Request::MOST_INPUT_PLANES),
             InputKind::Bits => 1,
         }
     }

@@ -38,6 +38,8 @@ pub struct Request {
     pub meter: bool,
     /// Bit planes of a neuron that may fire several times in a step.
     pub count_planes: u32,
+    /// Bit planes of an input of counts, at most the 8 of its kind: as many as the samples need. Of no effect on results.
+    pub input_planes: u32,
     /// The most bytes that one sample may take.
     pub memory_limit: usize,
     /// The most bytes that one binding of the device holds: larger weights are split by outputs.
@@ -55,6 +57,7 @@ impl Default for Request {
             record: false,
             meter: true,
             count_planes: 8,
+            input_planes: Request::MOST_INPUT_PLANES,
             memory_limit: 16 << 30,
             binding_limit: usize::MAX,
         }
@@ -242,6 +245,8 @@ pub enum Stage {
 impl Request {
     /// The most bit planes of a neuron that may fire several times in a step.
     pub const MOST_COUNT_PLANES: u32 = 16;
+    /// The most bit planes of an input of counts.
+    pub const MOST_INPUT_PLANES: u32 = 8;
 
     /// Steps of time that a window covers.
     pub fn window_steps(&self) -> usize {

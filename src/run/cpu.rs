@@ -9,7 +9,7 @@ use super::confident::Confident;
 use super::fast::Fast;
 use super::machine::How;
 use super::pack::pack_batch;
-use super::profile::Recorder;
+use super::profile::Profiler;
 use super::state::StateWords;
 use crate::error::Result;
 use crate::kernel::{Access, Bindings, Window};
@@ -23,7 +23,7 @@ pub struct Workspace {
     clock: u64,
     batch: usize,
     /// What times the steps, where that was asked for.
-    profile: Option<Recorder>,
+    profile: Option<Profiler>,
 }
 
 impl Workspace {
@@ -39,7 +39,7 @@ impl Workspace {
     }
 
     /// No memory yet, and what times the steps, where that was asked for.
-    pub(super) fn timed(profile: Option<Recorder>) -> Self {
+    pub(super) fn timed(profile: Option<Profiler>) -> Self {
         Workspace { profile, ..Self::default() }
     }
 
@@ -176,7 +176,7 @@ impl Workspace {
 
     fn part(&mut self, plan: &Plan, fast: Option<&Fast>, window: Window, part: Part) {
         for (number, step, window) in plan.walk(window, part) {
-            let start = self.profile.as_ref().map(Recorder::now);
+            let start = self.profile.as_ref().map(Profiler::now);
             self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
             if let (Some(profile), Some(start)) = (&self.profile, start) {
                 profile.on_this_thread(plan, number, start);

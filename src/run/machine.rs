@@ -8,7 +8,7 @@ use super::cpu::{self, Workspace};
 use super::fast::Fast;
 #[cfg(feature = "gpu")]
 use super::gpu::{self, Gpu, GpuMachine};
-use super::profile::Recorder;
+use super::profile::Profiler;
 use super::state::StateWords;
 use crate::error::Result;
 use crate::plan::Plan;
@@ -83,7 +83,7 @@ pub(super) struct How {
     /// When samples stop before their end.
     pub confident: Option<Confident>,
     /// What times the steps of a CPU.
-    pub profile: Option<Recorder>,
+    pub profile: Option<Profiler>,
 }
 
 /// A batch under way.
@@ -103,7 +103,7 @@ impl Machine {
         device: &Device,
         plan: Arc<Plan>,
         threads: Option<Arc<rayon::ThreadPool>>,
-        profile: Option<Recorder>,
+        profile: Option<Profiler>,
     ) -> Result<Machine> {
         Ok(match device {
             Device::Cpu | Device::Reference => {

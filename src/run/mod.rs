@@ -32,7 +32,7 @@ pub use confident::Confident;
 pub use machine::Device;
 pub use metrics::{Metrics, PopulationMetrics, WeightedMetrics};
 pub use output::Output;
-pub use profile::{Profile, Span, StepProfile};
+pub use profile::{Profile, Profiler, Span, StepProfile};
 pub use record::Recording;
 pub use session::{Options, Session, Ticket};
 pub use state::State;

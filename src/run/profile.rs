@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 
-/// How long each step of a plan took, over all that a session has run since it was asked last.
+/// How long each step of a plan took, over all that was run since it was asked last.
 ///
 /// A CPU's steps are timed on their threads, so that their sum may exceed the time that passed; a GPU's by its own clock, as
 /// timestamps before and after each dispatch, which then runs alone.
@@ -41,9 +41,9 @@ pub struct Span {
     pub step: usize,
     /// The thread of a CPU, counted from 0 on, or the queue of a GPU, which is 0.
     pub lane: usize,
-    /// Since the session was made. A GPU's clock is set by the host's when its first dispatch is submitted.
+    /// Since the profiler was made. A GPU's clock is set by the host's when its first dispatch is submitted.
     pub start: Duration,
-    /// Since the session was made.
+    /// Since the profiler was made.
     pub end: Duration,
 }
 
@@ -57,9 +57,23 @@ impl Profile {
 /// Spans that are kept: some 10 MB.
 const MOST_SPANS: usize = 200_000;
 
-/// Takes times from every thread. Clones share it.
+/// Times every step of the plans of sessions that are given it ([`crate::run::Options::profile`]), on all their threads.
+/// Clones share what is noted. Not for the web, which has no such clock.
+///
+/// ```
+/// # use saltatory::{Network, Session, Tensor, neuron::Lif, run::{Options, Profiler}};
+/// # let mut network = Network::new([8]).linear(4).spiking(Lif::tau(2.0)).steps(2).build()?;
+/// # network.init(7)?;
+/// let profiler = Profiler::new();
+/// let mut session = Session::new(network, Options { profile: Some(profiler.clone()), ..Options::default() })?;
+/// session.run(&Tensor::filled([1, 8], 0.5))?;
+/// for step in profiler.take().steps {
+///     println!("{} {}: {:?}", step.kernel, step.layer, step.time);
+/// }
+/// # Ok::<(), saltatory::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(super) struct Recorder(Arc<Inner>);
+pub struct Profiler(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -73,18 +87,35 @@ struct Taken {
     lanes: HashMap<ThreadId, usize>,
 }
 
-impl Recorder {
-    pub fn new() -> Recorder {
-        Recorder(Arc::new(Inner { begun: Instant::now(), taken: Mutex::default() }))
+impl Default for Profiler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Profiler {
+    /// Nothing noted yet.
+    pub fn new() -> Profiler {
+        Profiler(Arc::new(Inner { begun: Instant::now(), taken: Mutex::default() }))
     }
 
-    /// Time since the session was made.
-    pub fn now(&self) -> Duration {
+    /// When it was made: spans count from then.
+    pub fn begun(&self) -> Instant {
+        self.0.begun
+    }
+
+    /// What was noted since this was asked last.
+    pub fn take(&self) -> Profile {
+        self.0.taken.lock().map(|mut taken| std::mem::take(&mut taken.profile)).unwrap_or_default()
+    }
+
+    /// Time since it was made.
+    pub(super) fn now(&self) -> Duration {
         self.0.begun.elapsed()
     }
 
     /// Notes a run of a step on this thread, which began at `start` and ends now.
-    pub fn on_this_thread(&self, plan: &Plan, step: usize, start: Duration) {
+    pub(super) fn on_this_thread(&self, plan: &Plan, step: usize, start: Duration) {
         let end = self.now();
         if let Ok(mut taken) = self.0.taken.lock() {
             let next = taken.lanes.len();
@@ -95,36 +126,74 @@ impl Recorder {
 
     /// Notes runs of steps.
     #[cfg(feature = "gpu")]
-    pub fn add(&self, plan: &Plan, spans: impl Iterator<Item = Span>) {
+    pub(super) fn add(&self, plan: &Plan, spans: impl Iterator<Item = Span>) {
         if let Ok(mut taken) = self.0.taken.lock() {
             spans.for_each(|span| taken.profile.add(plan, span));
         }
-    }
-
-    /// What was noted, once.
-    pub fn take(&self) -> Profile {
-        self.0.taken.lock().map(|mut taken| std::mem::take(&mut taken.profile)).unwrap_or_default()
     }
 }
 
 impl Profile {
     fn add(&mut self, plan: &Plan, span: Span) {
-        if self.steps.is_empty() {
-            let steps = plan.steps().map(|step| StepProfile {
-                layer: step.layer.clone(),
-                kernel: step.kernel.name(),
-                ..StepProfile::default()
-            });
-            self.steps.extend(steps);
-        }
-        // A plan made anew, with more bit planes say, has the same steps; another one's are not mixed in.
-        let Some(step) = self.steps.get_mut(span.step) else { return };
-        step.runs += 1;
-        step.time += span.end.saturating_sub(span.start);
+        let Some(step) = self.step_of(plan, span.step) else { return };
+        let timed = &mut self.steps[step];
+        timed.runs += 1;
+        timed.time += span.end.saturating_sub(span.start);
         if self.spans.len() < MOST_SPANS {
-            self.spans.push(span);
+            self.spans.push(Span { step, ..span });
         } else {
             self.left_out += 1;
         }
+    }
+
+    /// Where a step of a plan is noted: under its number, but where another plan has another step there.
+    fn step_of(&mut self, plan: &Plan, number: usize) -> Option<usize> {
+        let named = |step: &Step| StepProfile {
+            layer: step.layer.clone(),
+            kernel: step.kernel.name(),
+            ..StepProfile::default()
+        };
+        if self.steps.is_empty() {
+            self.steps = plan.steps().map(named).collect();
+        }
+        let step = plan.steps().nth(number)?;
+        let is = |noted: &StepProfile| noted.layer == step.layer && noted.kernel == step.kernel.name();
+        if self.steps.get(number).is_some_and(is) {
+            return Some(number);
+        }
+        Some(self.steps.iter().position(is).unwrap_or_else(|| {
+            self.steps.push(named(step));
+            self.steps.len() - 1
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::network::{Network, compile};
+    use crate::neuron::Lif;
+    use crate::plan::Request;
+
+    #[test]
+    fn steps_of_other_plans_are_noted_apart() {
+        let plan = |layers: usize| {
+            let first = Network::new([4]).linear(4).spiking(Lif::tau(2.0));
+            let all = (1..layers).fold(first, |builder, _| builder.linear(4).spiking(Lif::tau(2.0)));
+            let mut network = all.build().unwrap();
+            network.init(1).unwrap();
+            compile(&network, &Request::default()).unwrap()
+        };
+        let (one, two) = (plan(1), plan(2));
+        let profiler = Profiler::new();
+        let steps = [one.steps().count(), two.steps().count()];
+        for (plan, steps) in [(&one, steps[0]), (&two, steps[1])] {
+            (0..steps).for_each(|step| profiler.on_this_thread(plan, step, profiler.now()));
+        }
+        let profile = profiler.take();
+        assert_eq!(profile.steps.iter().map(|s| s.runs).sum::<u64>() as usize, steps[0] + steps[1]);
+        assert!(two.steps().all(|s| profile.steps.iter().any(|n| n.layer == s.layer && n.kernel == s.kernel.name())));
+        assert_eq!(profiler.take(), Profile::default());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
-use super::profile::{Profile, Recorder};
+use super::profile::Profiler;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout, compile};
@@ -34,8 +34,8 @@ pub struct Options {
     pub slice: Option<usize>,
     /// Samples stop as soon as their decision is certain; `None`: they run to their end.
     pub confident: Option<Confident>,
-    /// Every step of the plan is timed: [`Session::take_profile`]. Not on the web.
-    pub profile: bool,
+    /// What times every step of the plan; `None`: nothing does.
+    pub profile: Option<Profiler>,
     /// The state that every sample of a batch begins with; `None`: that before the first step.
     pub initial_state: Option<Arc<State>>,
 }
@@ -63,8 +63,9 @@ pub struct Session {
     /// What batches last ran on, and how.
     batch: Option<Machine>,
     how: How,
+    /// Whether nothing has run on it yet.
+    fresh: bool,
     pub(super) stream: Option<Machine>,
-    pub(super) profile: Option<Recorder>,
     /// The longest slice of time that has turned out to fit, where the whole does not.
     slice: Option<usize>,
 }
@@ -101,9 +102,9 @@ impl Session {
         if options.confident.is_some_and(|c| c.every == 0 || c.margin.is_nan()) {
             return Err(Error::Request("expected a margin, and at least one step from one look to the next".into()));
         }
-        let profile = options.profile.then(Recorder::new);
         let (how, batch, stream) = (How::default(), None, None);
-        let session = Session { network, options, threads, batch, how, stream, profile, slice: None };
+        let fresh = false;
+        let session = Session { network, options, threads, batch, how, fresh, stream, slice: None };
         if session.options.confident.is_some() && session.readout() == Readout::Trace {
             let message = "samples that stop when they are certain need one score for each class: the read-out `trace` has \
                            one for each step";
@@ -122,18 +123,13 @@ impl Session {
         self.options.readout.or(self.network.readout).unwrap_or(Readout::Mean)
     }
 
-    /// How long each step of the plan took since this was asked last; `None` unless [`Options::profile`] is set.
-    pub fn take_profile(&self) -> Option<Profile> {
-        self.profile.as_ref().map(Recorder::take)
-    }
-
     /// The plan for static samples, or for sequences of `sequence` steps.
     ///
     /// # Errors
     /// As [`Session::run`].
     pub fn plan(&mut self, sequence: Option<usize>) -> Result<Arc<Plan>> {
         let request = self.request(sequence)?;
-        Ok(self.machine(request)?.0.plan().clone())
+        Ok(self.machine(request, false)?.0.plan().clone())
     }
 
     /// Runs a batch of static samples `[batch, ...]`, each repeated over all steps, or of sequences
@@ -224,12 +220,13 @@ impl Session {
     }
 
     async fn begin(&mut self, samples: &[&[f32]], sequence: Option<usize>) -> Result<Ticket> {
-        self.begin_request(samples, self.request(sequence)?).await
+        let request = Request { input_planes: self.planes(samples), ..self.request(sequence)? };
+        self.begin_request(samples, request).await
     }
 
     async fn begin_request(&mut self, samples: &[&[f32]], mut request: Request) -> Result<Ticket> {
         loop {
-            let (machine, how) = self.machine(request)?;
+            let (machine, how) = self.machine(request, true)?;
             match machine.submit(samples, how).await {
                 // One sample does not fit: perhaps a shorter part of it does.
                 Err(error) if error.is_too_large() && request.window_steps() > 1 => {
@@ -319,19 +316,35 @@ impl Session {
         }
     }
 
-    /// The machine for batches under a request; the last one where that will do.
-    fn machine(&mut self, request: Request) -> Result<(&mut Machine, &How)> {
+    /// Bit planes that an input of counts needs for these samples.
+    fn planes(&self, samples: &[&[f32]]) -> u32 {
+        if self.network.input.kind != InputKind::Counts {
+            return Request::MOST_INPUT_PLANES;
+        }
+        let largest = |sample: &&[f32]| sample.iter().fold(1, |largest, &x| largest.max(x as u32));
+        32 - samples.iter().map(largest).max().unwrap_or(1).leading_zeros()
+    }
+
+    /// The machine for batches under a request, which is about to run one, or not; the last one where that will do.
+    fn machine(&mut self, request: Request, runs: bool) -> Result<(&mut Machine, &How)> {
+        let fresh = self.fresh;
         let fits = |plan: &Plan| {
-            plan.request == Request { count_planes: plan.request.count_planes, ..request }
-                && plan.request.count_planes >= request.count_planes
+            let Request { count_planes, input_planes, .. } = plan.request;
+            let enough = count_planes >= request.count_planes && input_planes >= request.input_planes;
+            // Fewer planes are less to do, but not worth another machine.
+            let few = !fresh || input_planes == request.input_planes;
+            plan.request == Request { count_planes, input_planes, ..request } && enough && few
         };
         if !self.batch.as_ref().is_some_and(|machine| fits(machine.plan())) {
             let plan = Arc::new(compile(&self.network, &request)?);
             let initial = self.options.initial_state.as_ref().map(|state| state.words(&plan)).transpose()?;
             let confident = self.options.confident;
-            self.how = How { initial: initial.map(Arc::new), confident, profile: self.profile.clone() };
-            self.batch = Some(Machine::new(&self.options.device, plan, self.threads.clone(), self.profile.clone())?);
+            self.how = How { initial: initial.map(Arc::new), confident, profile: self.options.profile.clone() };
+            self.fresh = true;
+            self.batch =
+                Some(Machine::new(&self.options.device, plan, self.threads.clone(), self.options.profile.clone())?);
         }
+        self.fresh &= !runs;
         let machine = self.batch.as_mut().ok_or_else(|| Error::Request("no machine".into()))?;
         Ok((machine, &self.how))
     }

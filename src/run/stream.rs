@@ -90,7 +90,8 @@ impl Session {
             Some(machine) if machine.plan().request == request => machine,
             before => {
                 let plan = Arc::new(compile(&self.network, &request)?);
-                let mut machine = Machine::new(&self.options.device, plan, self.threads.clone(), self.profile.clone())?;
+                let mut machine =
+                    Machine::new(&self.options.device, plan, self.threads.clone(), self.options.profile.clone())?;
                 let state = match &before {
                     Some(before) => state_of(before).await?,
                     None => None,

@@ -51,10 +51,7 @@ fn slots_agree(kernel: &Kernel, module: &naga::Module) {
         assert_eq!(variable.space, AddressSpace::Storage { access }, "{name} {}", slot.name);
     }
     let size = module.entry_points[0].workgroup_size;
-    assert!(
-        size == [64, 1, 1] || size == [256, 1, 1] || name == "recurrent_spike" && size[0] <= 256,
-        "{name}: {size:?}"
-    );
+    assert!([64, 128, 256].contains(&size[0]) && size[1..] == [1, 1], "{name}: {size:?}");
 }
 
 /// Names and types of the fields of a struct that host and shader share.

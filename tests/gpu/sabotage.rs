@@ -59,10 +59,28 @@ const SABOTAGES: &[Sabotage] = &[
             .replace("c.threshold) > h {", "c.threshold) > h && false {")
     }),
     sabotage("weights of spikes times 1 + 2e-7", "images, recorded", |_, text| {
-        text.replace("stride] * factor;", "stride] * 1.0000002 * factor;")
+        text.replace("block += first_weight * factor;", "block += first_weight * 1.0000002 * factor;")
     }),
     sabotage("weights of reals times 1 + 2e-7", "images, recorded", |_, text| {
-        text.replace("rounded(weights[row + i * stride] *", "rounded(weights[row + i * stride] * 1.0000002 *")
+        text.replace("rounded_wide(weights[row + i * stride] *", "rounded_wide(weights[row + i * stride] * 1.0000002 *")
+    }),
+    sabotage("the second spike of some is dropped", "wide, recorded", |_, text| {
+        text.replace("select(Wide(0.0), second_weight * factor, is_second)", "Wide(0.0)")
+    }),
+    sabotage("the fourth spike of some is added twice", "many inputs, series", |_, text| {
+        text.replace("fourth_weight * factor, is_fourth", "2.0 * fourth_weight * factor, is_fourth")
+    }),
+    sabotage("spikes that are not there are added", "wide, series", |_, text| {
+        text.replace("second_weight * factor, is_second", "second_weight * factor, true")
+    }),
+    sabotage("block sums of the pass before are lost", "many inputs, series", |_, text| {
+        text.replace("if start > 0u {", "if false {")
+    }),
+    sabotage("block sums are added the other way round", "many inputs, recorded", |_, text| {
+        text.replace("block_sums[(t * blocks + i)", "block_sums[(t * blocks + (blocks - 1u - i))")
+    }),
+    sabotage("currents of a chunk are those of its first step", "wide, series", |_, text| {
+        text.replace("let at = (t - begin) * SIZE + lane;", "let at = lane;")
     }),
     sabotage("leak times 1 + 2e-7", "images, recorded", |_, text| {
         text.replace("rounded(c.leak *", "rounded(1.0000002 * c.leak *")
@@ -104,10 +122,14 @@ const SABOTAGES: &[Sabotage] = &[
         fuse(text, "h - rounded((spikes - again) * c.threshold)", "fused(again - spikes, c.threshold, h)")
     }),
     sabotage("contracted: real-valued sums", "images, recorded", |_, text| {
+        // The emulation is for numbers, not for vectors of them.
+        if !text.contains("alias Wide = f32;") {
+            return text;
+        }
         fuse(
             text,
-            "sum.block += rounded(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));",
-            "sum.block = fused(weights[row + i * stride], bitcast<f32>(sum_word(cell + first + i)), sum.block);",
+            "block += rounded_wide(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));",
+            "block = fused(weights[row + i * stride], bitcast<f32>(sum_word(cell + first + i)), block);",
         )
     }),
     sabotage("contracted: scale and shift", "normalised, recorded", |_, text| {
@@ -137,8 +159,8 @@ const SABOTAGES: &[Sabotage] = &[
     }),
     sabotage("potentials kept without the last step", "counted events, in slices", |_, text| {
         text.replace(
-            "finish(now, sample, cell, channel);\n}\n\n// Neurons that fire at most",
-            "\n}\n\n// Neurons that fire at most",
+            "finish(now, sample, cell, channel);\n    }\n}\n\n// Neurons that fire at most",
+            "\n    }\n}\n\n// Neurons that fire at most",
         )
     }),
     sabotage("synaptic current not kept", "residual, in slices", |_, text| {

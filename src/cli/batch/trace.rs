@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `read`, `decode` | `read`: array samples, those without a pause between as one; `decode`: an image |
 //! | `main` | `collect`: waiting for samples; `submit`: upload, and on a CPU all of the computation; `finish`: waiting for it |
+//! | `plan` | with `--profile`: the steps of the plan, on each thread of a CPU, or by the clock of a GPU |
 //! | `write` | `write`: the rows of a batch; `save`: waiting for the disk, and the journal |
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use saltatory::io::ahead::Watch;
 use saltatory::io::output::AtomicFile;
+use saltatory::run::Profile;
 use saltatory::{Error, Result};
 use serde_json::{Value, json};
 
@@ -31,8 +33,17 @@ struct Events {
     file: Option<AtomicFile>,
     began: Instant,
     list: Vec<Event>,
+    plan: Vec<PlanSpan>,
     left_out: usize,
     threads: HashMap<ThreadId, Thread>,
+}
+
+/// A run of a step of the plan.
+struct PlanSpan {
+    name: String,
+    lane: usize,
+    start: Duration,
+    end: Duration,
 }
 
 struct Thread {
@@ -55,8 +66,8 @@ impl Trace {
     pub fn create(path: Option<&Path>) -> Result<Trace> {
         let Some(path) = path else { return Ok(Trace::default()) };
         let file = Some(AtomicFile::create(path)?);
-        let (list, threads) = (Vec::new(), HashMap::new());
-        Ok(Trace(Some(Arc::new(Mutex::new(Events { file, began: Instant::now(), list, left_out: 0, threads })))))
+        let (list, plan, threads) = (Vec::new(), Vec::new(), HashMap::new());
+        Ok(Trace(Some(Arc::new(Mutex::new(Events { file, began: Instant::now(), list, plan, left_out: 0, threads })))))
     }
 
     /// Does some work on so many samples, and notes when.
@@ -78,6 +89,21 @@ impl Trace {
                 events.add(what, 1, start, end);
             }
         }))
+    }
+
+    /// Adds the steps of a plan, whose times count from `begun` on.
+    pub fn plan_steps(&self, begun: Instant, profile: &Profile) {
+        let Some(Ok(mut events)) = self.0.as_ref().map(|events| events.lock()) else { return };
+        let offset = begun.saturating_duration_since(events.began);
+        let names: Vec<String> = profile.steps.iter().map(|s| format!("{} {}", s.kernel, s.layer)).collect();
+        let spans = profile.spans.iter().map(|span| PlanSpan {
+            name: names[span.step].clone(),
+            lane: span.lane,
+            start: offset + span.start,
+            end: offset + span.end,
+        });
+        events.plan.extend(spans);
+        events.left_out += profile.left_out as usize;
     }
 
     /// Writes the file, unless nothing was done.
@@ -128,11 +154,19 @@ impl Events {
                 "ts": micros(e.start), "dur": micros(e.end.saturating_sub(e.start)), "args": { "samples": e.samples },
             })
         });
+        let steps = self.plan.iter().map(|s| {
+            json!({
+                "ph": "X", "name": s.name, "pid": 2, "tid": s.lane,
+                "ts": micros(s.start), "dur": micros(s.end.saturating_sub(s.start)),
+            })
+        });
+        let plan = (!self.plan.is_empty())
+            .then(|| json!({ "ph": "M", "name": "process_name", "pid": 2, "args": { "name": "plan" } }));
         let end = self.list.last().filter(|_| self.left_out > 0).map(|last| {
             let name = format!("the trace is full: {} more events are left out", self.left_out);
             json!({ "ph": "i", "s": "g", "name": name, "pid": 1, "tid": last.thread, "ts": micros(last.end) })
         });
-        let all = names.chain(spans).chain(end).enumerate();
+        let all = names.chain(spans).chain(plan).chain(steps).chain(end).enumerate();
         write_all(to, all)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use saltatory::layer::Layer;
 use saltatory::network::{Readout, compile};
 use saltatory::plan::{Cost, Request};
-use saltatory::run::{Device, Metrics, Options, Profile};
+use saltatory::run::{Device, Metrics, Options, Profile, Profiler};
 use saltatory::workloads::{Workload, workload};
 use saltatory::{Result, Session, Tensor};
 
@@ -71,14 +71,15 @@ pub struct Ours {
 
 /// How long each step of the plan takes, over how many runs.
 pub fn profile(case: &Case, options: &Options, target: Target) -> Result<(Profile, usize)> {
-    let mut timed = Ours::new(case, &Options { profile: true, ..options.clone() })?;
+    let profiler = Profiler::new();
+    let mut timed = Ours::new(case, &Options { profile: Some(profiler.clone()), ..options.clone() })?;
     let once = timed.warm_up(target)?;
-    timed.session.take_profile();
+    profiler.take();
     let runs = target.runs(once);
     for _ in 0..runs {
         timed.once()?;
     }
-    Ok((timed.session.take_profile().unwrap_or_default(), runs))
+    Ok((profiler.take(), runs))
 }
 
 /// What a batch gives, or each frame of a stream that has just begun.

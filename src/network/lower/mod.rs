@@ -141,7 +141,7 @@ impl<'a> Lowering<'a> {
         let edge = Edge {
             cells: size[0] * size[1],
             channels,
-            planes: self.network.input.kind.planes(),
+            planes: self.network.input.kind.planes(self.request.input_planes),
             series: u32::from(self.series[node]),
         };
         let name = self.graph.nodes[node].name.clone();
@@ -160,9 +160,10 @@ impl<'a> Lowering<'a> {
             .map(|i| groups.get(self.group[i]).is_some_and(|g| matches!(g, Group::Cycle(_))))
             .collect();
         let order: Vec<usize> = order.copied().collect();
-        let known = self.known_kinds(&order, self.request.count_planes);
+        let known = self.known_kinds(&order, self.request);
         // What is real must not depend on how many planes this batch needs: sums of reals have another order.
-        let widest = self.known_kinds(&order, Request::MOST_COUNT_PLANES);
+        let (count_planes, input_planes) = (Request::MOST_COUNT_PLANES, Request::MOST_INPUT_PLANES);
+        let widest = self.known_kinds(&order, &Request { count_planes, input_planes, ..*self.request });
         for &i in &order {
             self.planes[i] = if widest[i].unwrap_or(0) == 0 { 0 } else { known[i].unwrap_or(0) };
             let inputs = &self.graph.nodes[i].inputs;
@@ -175,15 +176,15 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Bit planes of every layer's output, where neurons that fire several times a step have so many.
-    fn known_kinds(&self, order: &[usize], count_planes: u32) -> Vec<Option<u32>> {
+    /// Bit planes of every layer's output, under a request.
+    fn known_kinds(&self, order: &[usize], request: &Request) -> Vec<Option<u32>> {
         let mut known: Vec<Option<u32>> = vec![None; self.graph.nodes.len()];
         // Within a cycle a delay comes before its source, so its kind is known after another pass, or never: a sum that
         // feeds itself has no largest count, and is real.
         loop {
             let before = known.clone();
             for &i in order {
-                known[i] = self.kind(i, &known, count_planes);
+                known[i] = self.kind(i, &known, request);
             }
             if known == before {
                 return known;
@@ -192,16 +193,16 @@ impl<'a> Lowering<'a> {
     }
 
     /// Bit planes of a layer's output, given those of its inputs; `None` where they are not known yet.
-    fn kind(&self, node: usize, known: &[Option<u32>], count_planes: u32) -> Option<u32> {
+    fn kind(&self, node: usize, known: &[Option<u32>], request: &Request) -> Option<u32> {
         let simple = &self.graph.nodes[node];
         let input = || simple.inputs.first().and_then(|&i| known[i]);
         match &simple.layer {
-            Layer::Input => Some(self.network.input.kind.planes()),
+            Layer::Input => Some(self.network.input.kind.planes(request.input_planes)),
             Layer::Conv(_) | Layer::Linear(_) | Layer::BatchNorm(_) | Layer::Scale(_) => Some(0),
             Layer::Neuron(neuron) if !neuron.model.spikes() => Some(0),
             Layer::Neuron(neuron) => {
                 let many = self.rules(node).spikes == SpikesPerStep::Many && !neuron.affine().memoryless;
-                Some(if many { count_planes } else { 1 })
+                Some(if many { request.count_planes } else { 1 })
             }
             Layer::Pool(pool) => match pool.kind {
                 PoolKind::Max => input(),

@@ -15,7 +15,7 @@ use crate::run::collect::SampleResult;
 use crate::run::confident::Confident;
 use crate::run::machine::How;
 use crate::run::pack::pack_batch;
-use crate::run::profile::Recorder;
+use crate::run::profile::Profiler;
 use crate::run::state::StateWords;
 
 /// The machine that runs a plan on a GPU.
@@ -56,8 +56,8 @@ impl GpuMachine {
     ///
     /// # Errors
     /// A profile that is asked for, on a device without timestamps.
-    pub fn new(gpu: Gpu, plan: Arc<Plan>, profile: Option<Recorder>) -> Result<Self> {
-        let timestamps = profile.map(|recorder| Timestamps::new(&gpu, recorder)).transpose()?;
+    pub fn new(gpu: Gpu, plan: Arc<Plan>, profile: Option<Profiler>) -> Result<Self> {
+        let timestamps = profile.map(|profiler| Timestamps::new(&gpu, profiler)).transpose()?;
         Ok(GpuMachine { gpu, plan, prepared: None, timestamps, clock: 0 })
     }
 

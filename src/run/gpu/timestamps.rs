@@ -9,7 +9,7 @@ use super::prepared::Prepared;
 use super::schedule::Dispatch;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::run::profile::{Recorder, Span};
+use crate::run::profile::{Profiler, Span};
 
 /// Dispatches that one query set times: it may hold 4096 timestamps.
 pub(super) const MOST: usize = 2048;
@@ -17,7 +17,7 @@ pub(super) const MOST: usize = 2048;
 /// Times dispatches: each becomes a pass of its own with a timestamp before and after it.
 #[derive(Debug)]
 pub(super) struct Timestamps {
-    recorder: Recorder,
+    profiler: Profiler,
     pending: Mutex<Vec<Pending>>,
     /// The first timestamp there was, and when its dispatch was submitted.
     origin: Mutex<Option<(u64, Duration)>>,
@@ -36,12 +36,12 @@ impl Timestamps {
     ///
     /// # Errors
     /// [`Error::Gpu`] where it has no timestamps.
-    pub fn new(gpu: &Gpu, recorder: Recorder) -> Result<Timestamps> {
+    pub fn new(gpu: &Gpu, profiler: Profiler) -> Result<Timestamps> {
         if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             let message = "a profile needs timestamps (TIMESTAMP_QUERY), which this device does not have";
             return Err(Error::gpu(&gpu.info().name, message));
         }
-        Ok(Timestamps { recorder, pending: Mutex::default(), origin: Mutex::default() })
+        Ok(Timestamps { profiler, pending: Mutex::default(), origin: Mutex::default() })
     }
 
     /// Records dispatches, at most [`MOST`], each in a pass.
@@ -76,7 +76,7 @@ impl Timestamps {
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, Some(bytes));
         let steps = dispatches.iter().map(|dispatch| dispatch.step).collect();
         if let Ok(mut pending) = self.pending.lock() {
-            pending.push(Pending { steps, staging, submitted: self.recorder.now() });
+            pending.push(Pending { steps, staging, submitted: self.profiler.now() });
         }
     }
 
@@ -97,7 +97,7 @@ impl Timestamps {
             let at = |tick: u64| host + Duration::from_nanos((tick.saturating_sub(zero) as f64 * period) as u64);
             let spans = steps.into_iter().zip(ticks.chunks_exact(2));
             let spans = spans.map(|(step, ticks)| Span { step, lane: 0, start: at(ticks[0]), end: at(ticks[1]) });
-            self.recorder.add(plan, spans);
+            self.profiler.add(plan, spans);
         }
         Ok(())
     }

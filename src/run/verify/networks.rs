@@ -29,6 +29,7 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         ("delays and recurrence", sequence()),
         ("reshaped", reshaped()),
         ("wide", wide()),
+        ("many inputs", many_inputs()),
         ("norse", norse),
         ("sinabs", sinabs),
         ("snntorch", snntorch),
@@ -190,6 +191,11 @@ fn multiples() -> Builder {
 fn ties(dialect: Dialect, neuron: impl Into<Neuron>) -> Builder {
     let neuron = neuron.into();
     input(&[16], InputKind::Bits).dialect(dialect).linear(40).spiking(neuron.clone()).linear(6).spiking(neuron)
+}
+
+/// More inputs than block sums are kept at once for; outputs that do not fill a workgroup.
+fn many_inputs() -> Builder {
+    input(&[80, 5, 5], InputKind::Bits).flatten().linear(68).spiking(lif()).linear(12).spiking(lif())
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.
