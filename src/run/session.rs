@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
@@ -175,7 +177,12 @@ impl Session {
                 let got = sample.len();
                 return Err(Error::Request(format!("sample {i}: expected {frame} values{times}, got {got}")));
             }
-            check_values(sample, self.network.input.kind).map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
+            let check = || check_values(sample, self.network.input.kind);
+            let checked = match &self.threads {
+                Some(threads) if sample.len() >= WORTH_THREADS => threads.install(check),
+                _ => check(),
+            };
+            checked.map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
         }
         Ok(())
     }
@@ -328,13 +335,30 @@ impl Session {
 
 /// Whether every value can be an input of this kind.
 pub(super) fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
-    let (fits, expected): (fn(f32) -> bool, _) = match kind {
-        InputKind::Real => (f32::is_finite, "finite numbers"),
-        InputKind::Counts => (|x| (0.0..=255.0).contains(&x) && x.fract() == 0.0, "whole numbers from 0 to 255"),
-        InputKind::Bits => (|x| x == 0.0 || x == 1.0, "0 or 1"),
+    let (bad, expected) = match kind {
+        InputKind::Real => (first_bad(values, |x| x.is_finite()), "finite numbers"),
+        InputKind::Counts => (first_bad(values, |x| f32::from(x as u8) == x), "whole numbers from 0 to 255"),
+        InputKind::Bits => (first_bad(values, |x| x == 0.0 || x == 1.0), "0 or 1"),
     };
-    match values.iter().position(|&x| !fits(x)) {
+    match bad {
         Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
         None => Ok(()),
     }
+}
+
+/// Values that are worth waking a thread to look at half of them: 2 MiB.
+const WORTH_THREADS: usize = 1 << 19;
+
+/// Where the first value is that does not fit.
+fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize> {
+    // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
+    const CHUNK: usize = 1024;
+    let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & fits(x));
+    let chunk = if values.len() < WORTH_THREADS {
+        values.chunks(CHUNK).position(|chunk| !good(chunk))?
+    } else {
+        values.par_chunks(CHUNK).with_min_len(WORTH_THREADS / CHUNK / 2).position_first(|chunk| !good(chunk))?
+    };
+    let at = values[chunk * CHUNK..].iter().position(|&x| !fits(x))?;
+    Some(chunk * CHUNK + at)
 }
