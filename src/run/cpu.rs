@@ -8,7 +8,7 @@ use super::collect::SampleResult;
 use super::confident::Confident;
 use super::fast::Fast;
 use super::machine::How;
-use super::pack::pack_batch;
+use super::pack::{as_packed, pack_batch};
 use super::profile::Profiler;
 use super::state::StateWords;
 use crate::error::Result;
@@ -24,6 +24,15 @@ pub struct Workspace {
     batch: usize,
     /// What times the steps, where that was asked for.
     profile: Option<Profiler>,
+}
+
+/// A window of samples on its way through a workspace.
+struct Course<'a> {
+    plan: &'a Plan,
+    fast: Option<&'a Fast>,
+    window: Window,
+    /// The input where it is read from the caller's memory.
+    input: Option<&'a [u32]>,
 }
 
 impl Workspace {
@@ -104,16 +113,16 @@ impl Workspace {
         let steps = plan.steps_of(input);
         let mut result = SampleResult::default();
         for window in plan.windows(1, steps, self.clock) {
-            self.take_in(plan, window, &[input]);
-            self.part(plan, fast, window, Part::Steps);
+            let course = Course { plan, fast, window, input: self.take_in_or_lend(plan, window, input) };
+            self.part(&course, Part::Steps);
             result.window(plan, window.steps, |buffer| self.buffer(plan, buffer));
             let last = window.end() == steps;
             if last || confident.is_some() {
-                self.part(plan, fast, window, Part::Scores);
+                self.part(&course, Part::Scores);
             }
             let scores = || bytemuck::cast_slice(self.buffer(plan, plan.scores));
             if last || confident.is_some_and(|confident| confident.is_certain(scores())) {
-                self.part(plan, fast, window, Part::End);
+                self.part(&course, Part::End);
                 result.finish(plan, window.end(), |buffer| self.buffer(plan, buffer))?;
                 break;
             }
@@ -132,8 +141,8 @@ impl Workspace {
 
     /// Runs one window of a sample on the plain twins, as if the sample ended with it. What it leaves is in the buffers.
     pub fn window(&mut self, plan: &Plan, window: Window, input: &[f32]) {
-        self.take_in(plan, window, &[input]);
-        Part::ALL.into_iter().for_each(|part| self.part(plan, None, window, part));
+        let course = Course { plan, fast: None, window, input: self.take_in_or_lend(plan, window, input) };
+        Part::ALL.into_iter().for_each(|part| self.part(&course, part));
     }
 
     /// Runs samples of the same number of steps together, from the state there is: weights are read once for all.
@@ -145,10 +154,11 @@ impl Workspace {
         let mut results: Vec<SampleResult> = samples.iter().map(|_| SampleResult::default()).collect();
         for window in plan.windows(samples.len(), steps, self.clock) {
             self.take_in(plan, window, samples);
-            self.part(plan, fast, window, Part::Steps);
+            let course = Course { plan, fast, window, input: None };
+            self.part(&course, Part::Steps);
             if window.end() == steps {
-                self.part(plan, fast, window, Part::Scores);
-                self.part(plan, fast, window, Part::End);
+                self.part(&course, Part::Scores);
+                self.part(&course, Part::End);
             }
         }
         for (sample, result) in results.iter_mut().enumerate() {
@@ -165,27 +175,57 @@ impl Workspace {
 
     /// The input of a window, out of that of its samples; with the first, counters start.
     pub(super) fn take_in(&mut self, plan: &Plan, window: Window, samples: &[&[f32]]) {
-        if window.at == 0 {
-            self.clear_counters(plan);
-        }
+        self.begin(plan, window);
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
             pack_batch(&edge, window, samples, self.buffer_mut(plan, plan.input));
+        }
+    }
+
+    /// As [`Workspace::take_in`]. Returned is what lies in memory as the plan has it: it is not copied.
+    fn take_in_or_lend<'a>(&mut self, plan: &Plan, window: Window, sample: &'a [f32]) -> Option<&'a [u32]> {
+        if let Holds::Edge(edge) = plan.buffers[plan.input].holds
+            && let Some(words) = as_packed(&edge, window, sample)
+        {
+            self.begin(plan, window);
+            return Some(words);
+        }
+        self.take_in(plan, window, &[sample]);
+        None
+    }
+
+    /// With the first window, counters start.
+    fn begin(&mut self, plan: &Plan, window: Window) {
+        if window.at == 0 {
+            self.clear_counters(plan);
         }
         self.clock = window.clock + window.steps as u64;
     }
 
-    fn part(&mut self, plan: &Plan, fast: Option<&Fast>, window: Window, part: Part) {
-        for (number, step, window) in plan.walk(window, part) {
+    fn part(&mut self, course: &Course<'_>, part: Part) {
+        for (number, step, window) in course.plan.walk(course.window, part) {
+            let fast = course.fast.map(|fast| (fast, number));
             let start = self.profile.as_ref().map(Profiler::now);
-            self.dispatch(plan, step, fast.map(|fast| (fast, number)), window);
+            self.dispatch_on(course.plan, step, fast, window, course.input);
             if let (Some(profile), Some(start)) = (&self.profile, start) {
-                profile.on_this_thread(plan, number, start);
+                profile.on_this_thread(course.plan, number, start);
             }
         }
     }
 
-    /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
+    /// Runs one plan step, on the input that was taken in.
     pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window) {
+        self.dispatch_on(plan, step, fast, window, None);
+    }
+
+    /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
+    fn dispatch_on(
+        &mut self,
+        plan: &Plan,
+        step: &Step,
+        fast: Option<(&Fast, usize)>,
+        window: Window,
+        input: Option<&[u32]>,
+    ) {
         let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), self.batch);
         let slots = || step.bind.iter().zip(step.kernel.slots());
         let mut written: Vec<(usize, Vec<u32>)> = slots()
@@ -206,7 +246,10 @@ impl Workspace {
                         bindings.push_write(&mut memory[..words(b)]);
                     }
                 }
-                Slot::Buffer(b) => bindings.push_read(&self.slots[plan.buffers[b].slot][..words(b)]),
+                Slot::Buffer(b) => bindings.push_read(match input {
+                    Some(input) if b == plan.input => input,
+                    _ => &self.slots[plan.buffers[b].slot][..words(b)],
+                }),
             }
         }
         if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {

@@ -53,13 +53,19 @@ pub(super) fn gather(plan: &Plan, results: Vec<SampleResult>) -> Result<Output> 
     }
     shape.extend(&plan.score_shape);
     let mut metrics = Metrics::default();
-    let mut scores = Vec::with_capacity(shape.iter().product());
+    let mut scores = Vec::new();
     let (mut steps, mut recordings) = (Vec::new(), Vec::new());
     let row: usize = shape[1..].iter().product();
+    let all = shape[0] * row;
     for result in results {
         metrics.add(&result.metrics);
         steps.push(result.steps);
-        scores.extend(result.scores);
+        if scores.is_empty() {
+            scores = result.scores;
+            scores.reserve_exact(all - scores.len());
+        } else {
+            scores.extend(result.scores);
+        }
         scores.resize(steps.len() * row, f32::NAN);
         if plan.request.record {
             recordings.push(result.recording);

@@ -27,6 +27,15 @@ pub(super) fn unpack(edge: &Edge, words: &[u32]) -> Vec<f32> {
     at.map(|(cell, channel)| edge.value(edge.cell(words, cell), channel)).collect()
 }
 
+/// The steps of a window of one sample, where they lie in memory as the edge has them: nothing is to be packed.
+pub(super) fn as_packed<'a>(edge: &Edge, window: Window, input: &'a [f32]) -> Option<&'a [u32]> {
+    if !edge.is_real() || (edge.cells > 1 && edge.channels > 1) {
+        return None;
+    }
+    let first = if edge.series == 1 { window.at * edge.elements() } else { 0 };
+    input.get(first..).map(bytemuck::cast_slice)
+}
+
 /// The steps of a window of many samples, `[time, batch, cell, channel]`.
 pub(super) fn pack_batch(edge: &Edge, window: Window, samples: &[&[f32]], words: &mut [u32]) {
     let frame = edge.elements();

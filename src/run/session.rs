@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
@@ -181,7 +183,12 @@ impl Session {
                 let got = sample.len();
                 return Err(Error::Request(format!("sample {i}: expected {frame} values{times}, got {got}")));
             }
-            check_values(sample, self.network.input.kind).map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
+            let check = || check_values(sample, self.network.input.kind);
+            let checked = match &self.threads {
+                Some(threads) if sample.len() >= WORTH_THREADS => threads.install(check),
+                _ => check(),
+            };
+            checked.map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
         }
         Ok(())
     }
@@ -352,23 +359,30 @@ impl Session {
 
 /// Whether every value can be an input of this kind.
 pub(super) fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
-    let count = |x: f32| (0.0..=255.0).contains(&x) && x as u32 as f32 == x;
-    let (wrong, expected) = match kind {
-        InputKind::Real => (first_not(values, f32::is_finite), "finite numbers"),
-        InputKind::Counts => (first_not(values, count), "whole numbers from 0 to 255"),
-        InputKind::Bits => (first_not(values, |x| x == 0.0 || x == 1.0), "0 or 1"),
+    let (bad, expected) = match kind {
+        InputKind::Real => (first_bad(values, |x| x.is_finite()), "finite numbers"),
+        InputKind::Counts => (first_bad(values, |x| f32::from(x as u8) == x), "whole numbers from 0 to 255"),
+        InputKind::Bits => (first_bad(values, |x| x == 0.0 || x == 1.0), "0 or 1"),
     };
-    match wrong {
+    match bad {
         Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
         None => Ok(()),
     }
 }
 
-/// The first value that does not fit: sought in blocks without a branch for each value.
-fn first_not(values: &[f32], fits: impl Fn(f32) -> bool) -> Option<usize> {
-    const BLOCK: usize = 4096;
-    let blocks = values.chunks(BLOCK);
-    let at = blocks.map(|block| block.iter().fold(true, |all, &x| all & fits(x))).position(|all| !all)?;
-    let rest = &values[at * BLOCK..];
-    rest.iter().position(|&x| !fits(x)).map(|i| at * BLOCK + i)
+/// Values that are worth waking a thread to look at half of them: 2 MiB.
+const WORTH_THREADS: usize = 1 << 19;
+
+/// Where the first value is that does not fit.
+fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize> {
+    // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
+    const CHUNK: usize = 1024;
+    let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & fits(x));
+    let chunk = if values.len() < WORTH_THREADS {
+        values.chunks(CHUNK).position(|chunk| !good(chunk))?
+    } else {
+        values.par_chunks(CHUNK).with_min_len(WORTH_THREADS / CHUNK / 2).position_first(|chunk| !good(chunk))?
+    };
+    let at = values[chunk * CHUNK..].iter().position(|&x| !fits(x))?;
+    Some(chunk * CHUNK + at)
 }

@@ -3,7 +3,7 @@
 use super::conv::add_cell;
 use super::events::{Lists, Word, added, places};
 use super::neuron::{Counted, Neurons};
-use super::rows::{Rows, SUM_WORDS, Sum};
+use super::rows::{Rows, SUM_WORDS, Sum, add_products, add_products_to_two};
 use super::{BLOCK, Run};
 use crate::kernel::{Bindings, TALLY_WORDS, Window, linear_spike, words_of};
 
@@ -36,35 +36,48 @@ impl Run for FastLinear {
         let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));
         let edge = &p.population.output;
         let steps = if p.input.series == 1 { window.steps } else { 1 };
-        let spikes = p.input.planes == 1;
+        let how = self.how(window, steps, input);
         let mut lists = Lists::default();
-        if spikes {
+        if how == How::Lists {
             self.list(&mut lists, window, steps, input);
         }
+        let all = window.batch * steps;
+        let chunk = if how == How::Products { rows_at_once(p.input.step_words()) } else { all };
+        let blocks = self.neurons.blocks();
         let mut counted = vec![Counted::default(); window.batch];
-        let mut sums = vec![[0.0; BLOCK]; window.batch * steps];
-        for block in 0..self.neurons.blocks() {
-            let rows = self.rows.block(block);
-            if spikes {
-                self.add_up(&mut sums, &lists, rows);
-            }
-            for sample in 0..window.batch {
-                let mut v = self.neurons.start(window, state, sample, 0, block);
-                let mut currents = [0.0; BLOCK];
-                for t in 0..window.steps {
-                    if t < steps {
-                        let sum = if spikes {
-                            sums[sample * steps + t]
-                        } else {
-                            self.sum(p.input.step(input, window, t, sample), rows)
-                        };
-                        currents = self.rows.with_bias(block, sum);
-                    }
-                    let word = self.neurons.step(block, &mut v, &currents, &mut counted[sample]);
-                    output[edge.offset(window, t, sample) + self.neurons.word(block)] = word;
+        let mut states = Vec::with_capacity(window.batch * blocks);
+        for at in 0..window.batch * blocks {
+            states.push(self.neurons.start(window, state, at / blocks, 0, at % blocks));
+        }
+        let mut sums = vec![[0.0; BLOCK]; chunk.min(all)];
+        for first in (0..all).step_by(chunk) {
+            let sums = &mut sums[..chunk.min(all - first)];
+            for block in 0..blocks {
+                let rows = self.rows.block(block);
+                match how {
+                    How::Lists => self.add_up(sums, &lists, rows),
+                    How::Products => self.multiply(sums, window, (first, steps), input, rows),
+                    How::OneByOne => {}
                 }
-                self.neurons.finish(state, sample, 0, block, &v);
+                for (at, sum) in sums.iter().enumerate() {
+                    let (sample, from) = ((first + at) / steps, (first + at) % steps);
+                    let sum = match how {
+                        How::OneByOne => self.sum(p.input.step(input, window, from, sample), rows),
+                        _ => *sum,
+                    };
+                    let currents = self.rows.with_bias(block, sum);
+                    // What holds for all steps is summed up once.
+                    let to = if p.input.series == 1 { from + 1 } else { window.steps };
+                    let states = &mut states[sample * blocks + block];
+                    for t in from..to {
+                        let word = self.neurons.step(block, states, &currents, &mut counted[sample]);
+                        output[edge.offset(window, t, sample) + self.neurons.word(block)] = word;
+                    }
+                }
             }
+        }
+        for (at, states) in states.iter().enumerate() {
+            self.neurons.finish(state, at / blocks, 0, at % blocks, states);
         }
         for (sample, counted) in counted.into_iter().enumerate() {
             counted.add_to(&mut tally[sample * TALLY_WORDS..]);
@@ -72,7 +85,78 @@ impl Run for FastLinear {
     }
 }
 
+/// Values of input that all blocks of outputs read in turns: a quarter of the second cache; and steps at least, so that
+/// weights are not read too often.
+const VALUES_AT_ONCE: usize = 1 << 15;
+const STEPS_AT_ONCE: usize = 32;
+
+/// Steps of so many inputs that are multiplied before the next.
+fn rows_at_once(inputs: usize) -> usize {
+    (VALUES_AT_ONCE / inputs).max(STEPS_AT_ONCE)
+}
+
+/// How sums are computed.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// Spikes: from lists of the rows that they drive.
+    Lists,
+    /// Reals of which most are not zero: as a product of matrices.
+    Products,
+    /// Counts, and reals of which most are zero.
+    OneByOne,
+}
+
+/// Of how many reals one is not zero, at least, where skipping the others is slower than multiplying by all of them.
+const DENSE: usize = 3;
+
 impl FastLinear {
+    /// How the sums of all samples and steps are computed. Adding zero changes nothing, so the choice does neither.
+    #[inline(always)]
+    fn how(&self, window: Window, steps: usize, input: &[u32]) -> How {
+        if !self.p.input.is_real() {
+            return if self.p.input.planes == 1 { How::Lists } else { How::OneByOne };
+        }
+        let all = window.batch * steps * self.p.input.step_words();
+        let first = self.p.input.offset(window, 0, 0);
+        let mut others = 0;
+        for x in &input[first..first + all] {
+            others += usize::from(f32::from_bits(*x) != 0.0);
+        }
+        if others * DENSE >= all { How::Products } else { How::OneByOne }
+    }
+
+    /// The sums of a block of outputs for samples and steps from `first` on: as [`FastLinear::add_up`], two at once.
+    #[inline(always)]
+    fn multiply(
+        &self,
+        sums: &mut [[f32; BLOCK]],
+        window: Window,
+        (first, steps): (usize, usize),
+        input: &[u32],
+        rows: &[[f32; BLOCK]],
+    ) {
+        sums.fill([0.0; BLOCK]);
+        let edge = &self.p.input;
+        for (segment, &base) in self.bases.iter().enumerate() {
+            let end = self.bases.get(segment + 1).copied().unwrap_or(rows.len());
+            let rows = &rows[base..end];
+            let (pairs, last) = sums.as_chunks_mut::<2>();
+            for (pair, sums) in pairs.iter_mut().enumerate() {
+                let mut x: [&[f32]; 2] = [&[]; 2];
+                for (other, x) in x.iter_mut().enumerate() {
+                    let at = first + 2 * pair + other;
+                    *x = bytemuck::cast_slice(&edge.step(input, window, at % steps, at / steps)[base..end]);
+                }
+                add_products_to_two(sums, x, rows);
+            }
+            let at = first + 2 * pairs.len();
+            if let [sum] = last {
+                let x = &edge.step(input, window, at % steps, at / steps)[base..end];
+                add_products(sum, bytemuck::cast_slice(x), rows);
+            }
+        }
+    }
+
     /// A list of spikes for each segment, and in it for each sample and step.
     #[inline(always)]
     fn list(&self, lists: &mut Lists, window: Window, steps: usize, input: &[u32]) {

@@ -13,6 +13,8 @@ mod linear;
 mod membrane;
 mod meter;
 mod neuron;
+mod rare;
+mod readout;
 mod rows;
 
 use crate::kernel::{Bindings, Kernel, Window};
@@ -35,6 +37,7 @@ enum FastKernel {
     Linear(linear::FastLinear),
     Membrane(membrane::FastMembrane),
     Meter(meter::FastMeter),
+    Readout(readout::FastReadout),
 }
 
 impl Fast {
@@ -49,7 +52,8 @@ impl Fast {
             Some(Some(FastKernel::Conv(kernel))) => kernel.run(self.arch, window, slots),
             Some(Some(FastKernel::Linear(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Meter(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
-            Some(Some(FastKernel::Membrane(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            Some(Some(FastKernel::Membrane(kernel))) => kernel.run(self.arch, window, slots),
+            Some(Some(FastKernel::Readout(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             _ => return false,
         }
         true
@@ -89,6 +93,14 @@ fn tasks(kernel: &Kernel, steps: usize) -> usize {
     rayon::current_num_threads().min((work / WORTH_A_THREAD) as usize).max(1)
 }
 
+/// Values read once that are worth waking a thread for: 1 MiB.
+const VALUES_WORTH_A_THREAD: usize = 1 << 18;
+
+/// Over how many tasks so many values are spread, where reading them is most of the work.
+fn tasks_of_values(values: usize) -> usize {
+    rayon::current_num_threads().min(values / VALUES_WORTH_A_THREAD).max(1)
+}
+
 fn fast_form(plan: &Plan, step: &Step) -> Option<FastKernel> {
     let constant = |slot: usize| match step.bind.get(slot) {
         Some(Slot::Constant(constant)) => Some(plan.constants[*constant].words.as_slice()),
@@ -99,6 +111,7 @@ fn fast_form(plan: &Plan, step: &Step) -> Option<FastKernel> {
         Kernel::LinearSpike(p) => linear::FastLinear::new(p, constant(1)?, constant(2)?).map(FastKernel::Linear),
         Kernel::Meter(p) => meter::FastMeter::new(p, constant(1)?).map(FastKernel::Meter),
         Kernel::Membrane(p) => membrane::FastMembrane::new(p, constant(1)?).map(FastKernel::Membrane),
+        Kernel::Readout(p) => readout::FastReadout::new(p).map(FastKernel::Readout),
         _ => None,
     }
 }

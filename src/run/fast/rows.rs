@@ -45,6 +45,41 @@ impl Rows {
     }
 }
 
+/// Adds to a sum its block sum: the products of its values with the rows of a segment, each rounded on its own.
+#[inline(always)]
+pub(super) fn add_products(sum: &mut [f32; BLOCK], x: &[f32], rows: &[[f32; BLOCK]]) {
+    let mut block = [0.0; BLOCK];
+    for (row, x) in rows.iter().zip(x) {
+        for i in 0..BLOCK {
+            block[i] += row[i] * x;
+        }
+    }
+    for i in 0..BLOCK {
+        sum[i] += block[i];
+    }
+}
+
+/// Adds to two sums their block sums, for which each row is read once. Two fill the registers of AVX2; of an array of them
+/// the compiler would make memory, so they have names.
+#[inline(always)]
+pub(super) fn add_products_to_two(sums: &mut [[f32; BLOCK]; 2], x: [&[f32]; 2], rows: &[[f32; BLOCK]]) {
+    let (mut first, mut second) = ([0.0; BLOCK], [0.0; BLOCK]);
+    for ((row, x), y) in rows.iter().zip(x[0]).zip(x[1]) {
+        for i in 0..BLOCK {
+            first[i] += row[i] * x;
+        }
+        for i in 0..BLOCK {
+            second[i] += row[i] * y;
+        }
+    }
+    for i in 0..BLOCK {
+        sums[0][i] += first[i];
+    }
+    for i in 0..BLOCK {
+        sums[1][i] += second[i];
+    }
+}
+
 /// A canonical sum on its way.
 pub(super) struct Sum {
     total: [f32; BLOCK],
