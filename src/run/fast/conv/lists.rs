@@ -75,13 +75,14 @@ impl Lists {
         let (start, end) = (from.starts[list] as usize, from.starts[list + 1] as usize);
         let mut at = start;
         while at < end {
-            let chunks =
-                (from.entries[at..].first_chunk::<COPIED>(), self.entries[self.used + at - start..].first_chunk_mut());
-            if let (Some(from), Some(to)) = chunks {
-                let to: &mut [u8; COPIED] = to;
-                for i in 0..COPIED {
-                    to[i] = from[i].wrapping_add(row);
+            let to = self.entries[self.used + at - start..].first_chunk_mut();
+            if let (Some(from), Some(to)) = (from.entries[at..].first_chunk::<COPIED>(), to) {
+                // A copy, which the compiler knows to be apart from where it goes.
+                let mut entries = *from;
+                for entry in &mut entries {
+                    *entry = entry.wrapping_add(row);
                 }
+                *to = entries;
             }
             at += COPIED;
         }
@@ -169,18 +170,20 @@ impl<'a> Events<'a> {
         let (of_chunk, units) = (layout.chunk / layout.unit, layout.units());
         joined.clear(tile.cells() * self.steps * layout.taps * layout.words * layout.lanes);
         for first in (0..layout.chunks()).map(|chunk| chunk * of_chunk) {
-            for cell in 0..tile.cells() {
+            let mut at = tile.first();
+            for _ in 0..tile.cells() {
                 // The lists of units, at most one for each word of a block sum.
                 let mut under_units = [(0, 0, 0); 8];
                 let mut count = 0;
                 for unit in first..(first + of_chunk).min(layout.taps * units) {
-                    if let Some((row, column)) = under(g, unit / units, tile.at(cell)) {
+                    if let Some((row, column)) = under(g, unit / units, at) {
                         let list = (column * units + unit % units) * self.steps;
                         under_units[count] =
                             (row % rows.len(), list, ((unit - first) * layout.unit * layout.lanes) as u8);
                         count += 1;
                     }
                 }
+                at = tile.next(at);
                 for t in 0..self.steps {
                     joined.begin();
                     for &(row, list, offset) in &under_units[..count] {
@@ -192,15 +195,15 @@ impl<'a> Events<'a> {
         joined.begin();
     }
 
-    /// The lists of a chunk at a cell; none in the padding.
+    /// The lists of a chunk at a cell, which lies at a row and column; none in the padding.
     #[inline(always)]
-    pub fn run(&self, tile: &Tile, chunk: usize, cell: usize) -> Option<Run<'_>> {
+    pub fn run(&self, chunk: usize, cell: usize, at: (usize, usize)) -> Option<Run<'_>> {
         let layout = self.layout;
         let (lists, first) = if layout.unit < layout.chunk {
             (&self.joined, chunk * self.cells + cell)
         } else {
             let units = layout.units();
-            let (row, column) = under(self.g, chunk / units, tile.at(cell))?;
+            let (row, column) = under(self.g, chunk / units, at)?;
             (&self.rows[row % self.rows.len()].lists, column * units + chunk % units)
         };
         let first = first * self.steps;

@@ -278,8 +278,10 @@ impl FastConv {
         (b, block): (usize, usize),
     ) {
         let width = (self.geometry.out_channels as usize - block * BLOCK).min(BLOCK);
-        for (cell, sums) in sums.chunks_exact(steps).enumerate() {
-            let (y, x) = tile.at(cell);
+        let mut place = tile.first();
+        for sums in sums.chunks_exact(steps) {
+            let (y, x) = place;
+            place = tile.next(place);
             let at = ((y - piece.rows.start) * self.columns() + x) * piece.words.0 + piece.words.1 + block * BLOCK;
             for (t, output) in piece.output.iter_mut().enumerate() {
                 let currents = self.weights.with_bias(block, sums[t.min(steps - 1)][b]);

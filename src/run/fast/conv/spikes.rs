@@ -12,7 +12,7 @@ pub(super) type Sum<const B: usize> = [[f32; BLOCK]; B];
 
 /// Rows that the entry of a list may name.
 const NAMED: usize = 256;
-const NONE: [[f32; BLOCK]; NAMED] = [[0.0; BLOCK]; NAMED];
+static NONE: [[f32; BLOCK]; NAMED] = [[0.0; BLOCK]; NAMED];
 
 /// Rows of a chunk.
 pub(super) type Chunk<const B: usize> = [Vec<[f32; BLOCK]>; B];
@@ -35,9 +35,11 @@ pub(super) fn add_up<const B: usize>(
         }
         let rows: [&[[f32; BLOCK]; NAMED]; B] = std::array::from_fn(|b| chunk[b].first_chunk().unwrap_or(&NONE));
         let none = Run { starts: &[], entries: &[] };
+        let mut at = tile.first();
         let cells = sums.chunks_exact_mut(steps).zip(partial.chunks_exact_mut(steps));
         for (cell, (sums, partial)) in cells.enumerate() {
-            let run = events.run(tile, number, cell).unwrap_or(none);
+            let run = events.run(number, cell, at).unwrap_or(none);
+            at = tile.next(at);
             match layout.ends(number) {
                 (true, true) => add_run::<B, true, true>(rows, run, sums, partial),
                 (true, false) => add_run::<B, true, false>(rows, run, sums, partial),

@@ -34,11 +34,15 @@ impl Tile {
         self.rows.len() * self.columns.len()
     }
 
-    /// The row and column of a cell.
+    /// The row and column of the first cell.
+    pub fn first(&self) -> (usize, usize) {
+        (self.rows.start, self.columns.start)
+    }
+
+    /// Those of the cell behind another.
     #[inline(always)]
-    pub fn at(&self, cell: usize) -> (usize, usize) {
-        let width = self.columns.len();
-        (self.rows.start + cell / width, self.columns.start + cell % width)
+    pub fn next(&self, (row, column): (usize, usize)) -> (usize, usize) {
+        if column + 1 < self.columns.end { (row, column + 1) } else { (row + 1, self.columns.start) }
     }
 
     /// The rows of input that lie under the tile.
