@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod convolutions;
 mod fast;
 mod oracle;
 mod random;

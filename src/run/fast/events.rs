@@ -41,29 +41,6 @@ impl Word {
     }
 }
 
-/// Words taken apart.
-#[derive(Debug, Default)]
-pub(super) struct Words(Vec<Word>);
-
-impl Words {
-    /// Takes words apart, behind the first `from` of those before.
-    #[inline(always)]
-    pub fn set(&mut self, from: usize, words: &[u32]) {
-        if self.0.len() < from + words.len() {
-            self.0.resize(from + words.len(), Word::EMPTY);
-        }
-        for (word, &bits) in self.0[from..].iter_mut().zip(words) {
-            word.set(bits);
-        }
-    }
-
-    /// Words from one on.
-    #[inline(always)]
-    pub fn get(&self, from: usize, count: usize) -> &[Word] {
-        &self.0[from..from + count]
-    }
-}
-
 /// Lists of rows, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Lists {

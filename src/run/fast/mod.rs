@@ -7,12 +7,14 @@
 //!
 //! What has no fast form here runs as its twin.
 
+mod add;
 mod conv;
 mod events;
 mod linear;
 mod membrane;
 mod meter;
 mod neuron;
+mod pool;
 mod rare;
 mod readout;
 mod rows;
@@ -33,11 +35,13 @@ pub(super) struct Fast {
 /// A kernel in its fast form, with its weights laid out for it.
 #[derive(Debug)]
 enum FastKernel {
+    Add(add::FastAdd),
     Conv(conv::FastConv),
     Linear(linear::FastLinear),
     Membrane(membrane::FastMembrane),
     Meter(meter::FastMeter),
     Readout(readout::FastReadout),
+    Pool(pool::FastPool),
 }
 
 impl Fast {
@@ -49,6 +53,8 @@ impl Fast {
     /// Runs a step in its fast form, if it has one.
     pub fn run(&self, number: usize, window: Window, slots: &mut Bindings<'_>) -> bool {
         match self.steps.get(number) {
+            Some(Some(FastKernel::Add(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
+            Some(Some(FastKernel::Pool(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Conv(kernel))) => kernel.run(self.arch, window, slots),
             Some(Some(FastKernel::Linear(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
             Some(Some(FastKernel::Meter(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
@@ -107,11 +113,14 @@ fn fast_form(plan: &Plan, step: &Step) -> Option<FastKernel> {
         _ => None,
     };
     match &step.kernel {
-        Kernel::ConvSpike(p) => conv::FastConv::new(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
+        Kernel::Add(p) => add::FastAdd::new(p).map(FastKernel::Add),
+        Kernel::Conv(p) => conv::FastConv::currents(p, constant(1)?).map(FastKernel::Conv),
+        Kernel::ConvSpike(p) => conv::FastConv::spiking(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
         Kernel::LinearSpike(p) => linear::FastLinear::new(p, constant(1)?, constant(2)?).map(FastKernel::Linear),
         Kernel::Meter(p) => meter::FastMeter::new(p, constant(1)?).map(FastKernel::Meter),
         Kernel::Membrane(p) => membrane::FastMembrane::new(p, constant(1)?).map(FastKernel::Membrane),
         Kernel::Readout(p) => readout::FastReadout::new(p).map(FastKernel::Readout),
+        Kernel::Pool(p) => pool::FastPool::new(p).map(FastKernel::Pool),
         _ => None,
     }
 }
