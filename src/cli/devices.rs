@@ -48,16 +48,35 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 #[cfg(feature = "gpu")]
 pub fn choose(argument: &str) -> Result<Device> {
     use saltatory::run::gpu::{Choice, Gpu, adapters};
-    let open = |choice: Choice| Gpu::open(&choice).map(Device::Gpu);
+    let open = |choice: Choice| Gpu::open(&choice).map(|gpu| Device::Gpu(gpu.keep_pipelines(&cache_folder())));
     match argument {
         "cpu" => Ok(Device::Cpu),
         "reference" => Ok(Device::Reference),
+        "auto" if !may_have_gpu() => Ok(Device::Cpu),
         "auto" if adapters().iter().all(|a| matches!(a.kind, "software" | "other")) => Ok(Device::Cpu),
         "auto" => open(Choice::Best).or(Ok(Device::Cpu)),
         "gpu" => open(Choice::Best),
         other => open(other.parse().map_or_else(|_| Choice::Name(other.into()), Choice::Index)),
     }
     .map_err(|e| Error::Request(format!("--device {argument}: {e}; `saltatory devices` lists what there is")))
+}
+
+/// Whether there may be more than software: asking the drivers loads them all, with their compilers.
+#[cfg(feature = "gpu")]
+fn may_have_gpu() -> bool {
+    // The kernel's interfaces: of most drivers, of NVIDIA's, of a Windows host's, of computing cards.
+    const NODES: [&str; 4] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd"];
+    !cfg!(target_os = "linux") || NODES.iter().any(|node| std::path::Path::new(node).exists())
+}
+
+/// Where compiled pipelines are kept: the folder of the user for such things.
+#[cfg(feature = "gpu")]
+fn cache_folder() -> std::path::PathBuf {
+    use std::path::PathBuf;
+    let variable = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || variable("HOME").map(|home| home.join(".cache"));
+    let user = variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA")).or_else(home);
+    user.unwrap_or_else(std::env::temp_dir).join("saltatory")
 }
 
 /// The device that an argument means.

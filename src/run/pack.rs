@@ -9,12 +9,19 @@ use crate::kernel::Window;
 pub(super) fn pack(edge: &Edge, input: &[f32], words: &mut [u32]) {
     let (cells, channels) = (edge.cells as usize, edge.channels as usize);
     for (from, to) in input.chunks_exact(edge.elements()).zip(words.chunks_exact_mut(edge.step_words())) {
+        if lies_packed(edge) {
+            to.copy_from_slice(bytemuck::cast_slice(from));
+            continue;
+        }
         if !edge.is_real() {
             to.fill(0);
         }
-        for (cell, to) in to.chunks_exact_mut(edge.cell_words()).enumerate() {
-            for channel in 0..channels {
-                edge.set(to, channel, from[channel * cells + cell]);
+        for (channel, from) in from.chunks_exact(cells).enumerate().take(channels) {
+            for (&x, to) in from.iter().zip(to.chunks_exact_mut(edge.cell_words())) {
+                // Most are silent.
+                if edge.is_real() || x != 0.0 {
+                    edge.set(to, channel, x);
+                }
             }
         }
     }
@@ -27,9 +34,14 @@ pub(super) fn unpack(edge: &Edge, words: &[u32]) -> Vec<f32> {
     at.map(|(cell, channel)| edge.value(edge.cell(words, cell), channel)).collect()
 }
 
+/// Whether values lie in memory as the edge has them.
+pub(super) fn lies_packed(edge: &Edge) -> bool {
+    edge.is_real() && (edge.cells == 1 || edge.channels == 1)
+}
+
 /// The steps of a window of one sample, where they lie in memory as the edge has them: nothing is to be packed.
 pub(super) fn as_packed<'a>(edge: &Edge, window: Window, input: &'a [f32]) -> Option<&'a [u32]> {
-    if !edge.is_real() || (edge.cells > 1 && edge.channels > 1) {
+    if !lies_packed(edge) {
         return None;
     }
     let first = if edge.series == 1 { window.at * edge.elements() } else { 0 };

@@ -79,7 +79,7 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("block sums are added the other way round", "many inputs, recorded", |_, text| {
         text.replace("block_sums[(t * blocks + i)", "block_sums[(t * blocks + (blocks - 1u - i))")
     }),
-    sabotage("currents of a chunk are those of its first step", "wide, series", |_, text| {
+    sabotage("currents of a chunk are those of its first step", "images, series", |_, text| {
         text.replace("let at = (t - begin) * SIZE + lane;", "let at = lane;")
     }),
     sabotage("leak times 1 + 2e-7", "images, recorded", |_, text| {
@@ -122,15 +122,11 @@ const SABOTAGES: &[Sabotage] = &[
         fuse(text, "h - rounded((spikes - again) * c.threshold)", "fused(again - spikes, c.threshold, h)")
     }),
     sabotage("contracted: real-valued sums", "images, recorded", |_, text| {
-        // The emulation is for numbers, not for vectors of them.
-        if !text.contains("alias Wide = f32;") {
-            return text;
-        }
-        fuse(
-            text,
-            "block += rounded_wide(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));",
-            "block = fused(weights[row + i * stride], bitcast<f32>(sum_word(cell + first + i)), block);",
-        )
+        let from = "block += rounded_wide(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));";
+        let to = "block = fused(weights[row + i * stride], Wide(bitcast<f32>(sum_word(cell + first + i))), block);";
+        // Of as many numbers at once.
+        let fused = FUSED.replace("f32", "Wide").replace("rounded(", "rounded_wide(");
+        if text.contains(from) { text.replace(from, to) + &fused } else { text }
     }),
     sabotage("contracted: scale and shift", "normalised, recorded", |_, text| {
         fuse(

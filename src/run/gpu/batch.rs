@@ -14,7 +14,7 @@ use crate::plan::{Holds, Part, Plan};
 use crate::run::collect::SampleResult;
 use crate::run::confident::Confident;
 use crate::run::machine::How;
-use crate::run::pack::pack_batch;
+use crate::run::pack::{lies_packed, pack_batch};
 use crate::run::profile::Profiler;
 use crate::run::state::StateWords;
 
@@ -296,9 +296,8 @@ fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, window: Window, rows: &
     let frame = edge.elements();
     let size = wgpu::BufferSize::new(4 * (edge.step_words() * rows.len() * steps) as u64);
     // What lies in memory as it is to lie there is not copied twice.
-    let as_it_is = edge.is_real() && (edge.cells == 1 || edge.channels == 1);
     let all_run = rows.iter().all(|row| row.len() >= (before + steps) * frame);
-    if as_it_is
+    if lies_packed(edge)
         && all_run
         && let Some(mut view) = size.and_then(|size| gpu.queue().write_buffer_with(buffer, 0, size))
     {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::adapters::{self, AdapterInfo, Choice};
 use super::budget::Budget;
+use super::cache::Cache;
 use super::pipelines::Pipeline;
 use crate::error::{Error, Result};
 
@@ -14,6 +15,8 @@ pub struct Gpu {
     shared: Arc<Inner>,
     budget: Budget,
     edit: Option<ShaderEdit>,
+    /// Where compiled pipelines are kept.
+    cache: Option<Arc<Cache>>,
 }
 
 /// Given the name of a kernel and the text of its shader, the text to be used instead.
@@ -35,7 +38,8 @@ struct Inner {
     nothing: [wgpu::Buffer; 2],
 }
 
-/// What a device for this library asks of an adapter: timestamps where it has them, which only profiles need, and of the limits the adapter's own where more helps.
+/// What a device for this library asks of an adapter: timestamps and caches of pipelines where it has them, which profiles
+/// and quick starts need, and of the limits the adapter's own where more helps.
 ///
 /// Limits that this library does not use are low. A caller who needs more merges their own with
 /// `limits.or_better_values_from(&own)`. What [`Gpu::from_device`] insists on is less: what every WebGPU device has.
@@ -47,7 +51,7 @@ pub fn required(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
         ..wgpu::Limits::downlevel_defaults().or_worse_values_from(&own)
     };
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: SLOTS_NEEDED, ..limits };
-    (adapter.features() & wgpu::Features::TIMESTAMP_QUERY, limits)
+    (adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE), limits)
 }
 
 /// Storage buffers that the largest kernel binds.
@@ -141,7 +145,7 @@ impl Gpu {
         let budget = Budget::of(&info);
         let (pipelines, staging) = Default::default();
         let shared = Arc::new(Inner { device, queue, info, limits, pipelines, staging, lost, nothing });
-        Ok(Gpu { shared, budget, edit: None })
+        Ok(Gpu { shared, budget, edit: None, cache: None })
     }
 
     /// The same GPU, asked for less or more at once.
@@ -152,6 +156,18 @@ impl Gpu {
     /// The same GPU with other shaders: for tests, which show so that a wrong one is noticed.
     pub fn with_edited_shaders(&self, edit: ShaderEdit) -> Gpu {
         Gpu { edit: Some(edit), ..self.clone() }
+    }
+
+    /// The same GPU, which finds pipelines in a file of this folder if it compiled them before, and keeps new ones there. Of
+    /// no effect where the driver has no such thing.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn keep_pipelines(&self, folder: &std::path::Path) -> Gpu {
+        Gpu { cache: Cache::new(self, folder).map(Arc::new), ..self.clone() }
+    }
+
+    /// Where compiled pipelines are kept.
+    pub(super) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_deref()
     }
 
     /// What it is asked for at most.

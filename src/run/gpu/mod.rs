@@ -6,6 +6,7 @@
 //! | `budget` | what a GPU is asked for at most |
 //! | `context` | [`Gpu`]: a device with its pipelines; shared by everything that runs on it |
 //! | `pipelines` | a kernel becomes a pipeline, once |
+//! | `cache` | pipelines in a file, for the next run |
 //! | `prepared` | [`Prepared`]: a plan's memory, pipelines and bind groups on a device |
 //! | `schedule` | which dispatches a window of a batch takes, and what each of them is told |
 //! | `readback` | results back to the host, sample by sample |
@@ -48,6 +49,7 @@
 mod adapters;
 mod batch;
 mod budget;
+mod cache;
 mod compare;
 mod context;
 mod embedded;

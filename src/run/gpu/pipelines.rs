@@ -38,7 +38,7 @@ impl Gpu {
         if let Some(known) = self.pipelines().lock().ok().and_then(|known| known.get(&text).cloned()) {
             return Ok(known);
         }
-        let made = self.checked(name, || make(self.device(), name, text.clone(), &entries())).await?;
+        let made = self.checked(name, || make(self, name, text.clone(), &entries())).await?;
         let made = Arc::new(made);
         if let Ok(mut known) = self.pipelines().lock() {
             known.insert(text, made.clone());
@@ -76,7 +76,8 @@ pub(super) fn entry(binding: usize, ty: wgpu::BindingType) -> wgpu::BindGroupLay
     wgpu::BindGroupLayoutEntry { binding: binding as u32, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
 }
 
-fn make(device: &wgpu::Device, name: &str, text: String, entries: &[wgpu::BindGroupLayoutEntry]) -> Pipeline {
+fn make(gpu: &Gpu, name: &str, text: String, entries: &[wgpu::BindGroupLayoutEntry]) -> Pipeline {
+    let device = gpu.device();
     let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some(name),
@@ -93,7 +94,7 @@ fn make(device: &wgpu::Device, name: &str, text: String, entries: &[wgpu::BindGr
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache: gpu.cache().map(|cache| &cache.pipelines),
     });
     Pipeline { pipeline, layout }
 }

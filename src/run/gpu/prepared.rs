@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::cache::Cache;
 use super::context::Gpu;
 use super::pipelines::Pipeline;
 use super::readback;
@@ -109,6 +110,7 @@ impl Prepared {
                 gpu.checked(step.kernel.name(), || bind(gpu, plan, step, &pipeline, &slots, constants, &windows));
             steps.push(PreparedStep { bind: bind.await?, pipeline });
         }
+        gpu.cache().into_iter().for_each(Cache::save);
         Ok(Prepared {
             gpu: gpu.clone(),
             plan: plan.clone(),

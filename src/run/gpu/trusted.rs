@@ -14,3 +14,13 @@ pub(super) fn shader_module(device: &wgpu::Device, label: &str, text: String) ->
     // that a checked network keeps above zero.
     unsafe { device.create_shader_module_trusted(descriptor, checks) }
 }
+
+/// A cache of pipelines that begins with what an earlier one of this device gave; empty, or anything the driver layer does
+/// not know as its own: with nothing.
+pub(super) fn pipeline_cache(device: &wgpu::Device, data: &[u8]) -> wgpu::PipelineCache {
+    let data = Some(data).filter(|data| !data.is_empty());
+    let descriptor = wgpu::PipelineCacheDescriptor { label: Some("saltatory"), data, fallback: true };
+    // SAFETY: the data comes from `get_data` of such a cache, by way of a file in a folder of the user's own; the driver
+    // layer checks that it is of this device and driver.
+    unsafe { device.create_pipeline_cache(&descriptor) }
+}

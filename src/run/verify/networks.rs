@@ -195,11 +195,11 @@ fn ties(dialect: Dialect, neuron: impl Into<Neuron>) -> Builder {
 
 /// More inputs than block sums are kept at once for; outputs that do not fill a workgroup.
 fn many_inputs() -> Builder {
-    input(&[80, 5, 5], InputKind::Bits).flatten().linear(68).spiking(lif()).linear(12).spiking(lif())
+    input(&[40, 5, 6], InputKind::Bits).flatten().linear(68).spiking(lif()).linear(12).spiking(lif())
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.
 fn wide() -> Builder {
     let deep = input(&[70, 4, 4], InputKind::Bits).conv2d(130, 3).padding(1).spiking(lif()).max_pool(2);
-    deep.conv2d(5, 2).spiking(lif()).flatten().linear(9)
+    deep.conv2d(132, 1).spiking(lif()).conv2d(5, 2).spiking(lif()).flatten().linear(9)
 }
