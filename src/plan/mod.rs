@@ -216,6 +216,11 @@ pub enum Part {
 impl Part {
     /// All of them, in order.
     pub const ALL: [Part; 3] = [Part::Steps, Part::Scores, Part::End];
+
+    /// Those of a window, with which the samples end or not.
+    pub fn of_window(ends: bool) -> impl Iterator<Item = Part> {
+        Part::ALL.into_iter().filter(move |&part| part == Part::Steps || ends)
+    }
 }
 
 /// One dispatch.

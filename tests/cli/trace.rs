@@ -53,3 +53,23 @@ fn a_run_that_fails_leaves_its_trace() {
     assert!(bench.fails(&format!("{run} gone/t.json")).contains("gone"));
     assert!(bench.fails(&format!("{run} t.json --batch 0")).contains("--batch"));
 }
+
+#[test]
+fn every_step_of_the_plan_is_timed() {
+    let bench = Bench::new();
+    let run = "run net.safetensors x.npy --steps 9 --batch 2 --output out.npy --profile";
+    for device in ["cpu", "reference"] {
+        let text = bench.good(&format!("{run} --device {device} --trace t.json"));
+        let table = text.split_once("Steps of the plan").unwrap().1;
+        assert!(table.contains("readout") && table.contains("%"), "{table}");
+        let Value::Array(events) = bench.json("t.json") else { panic!("no array") };
+        let steps: Vec<&Value> = events.iter().filter(|e| e["pid"] == 2 && e["ph"] == "X").collect();
+        assert!(steps.iter().any(|e| e["name"].as_str().unwrap().starts_with("readout ")), "{steps:?}");
+    }
+    let text = bench.good(&format!("{run} --device cpu --json"));
+    let profile: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let steps = profile["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["runs"].as_u64() > Some(0)), "{profile}");
+    let sum: f64 = steps.iter().map(|step| step["seconds"].as_f64().unwrap()).sum();
+    assert!((sum - profile["seconds"].as_f64().unwrap()).abs() < 1e-6, "{profile}");
+}

@@ -84,7 +84,7 @@ impl Both {
             self.feed(&plan, slot);
         }
         let ends = window.end() == plan.request.steps;
-        for part in Part::ALL.into_iter().filter(|&part| part == Part::Steps || ends) {
+        for part in Part::of_window(ends) {
             for (number, step, window) in plan.walk(window, part) {
                 self.step(&plan, step, number, window).await?;
             }

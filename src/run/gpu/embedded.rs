@@ -12,7 +12,7 @@ use super::tick::{self, Tick};
 use crate::error::{Error, Result};
 use crate::kernel::{MOST_STEPS, Window, WindowWords};
 use crate::network::{Network, Readout, compile};
-use crate::plan::{Holds, Part as Stage, Plan, Request, bytes_text};
+use crate::plan::{Holds, Part, Plan, Request, bytes_text};
 use crate::run::metrics::Metrics;
 use crate::tensor::Tensor;
 
@@ -64,7 +64,7 @@ pub struct Embedded {
     prepared: Prepared,
     options: EmbedOptions,
     input: InputBuffer,
-    parts: Vec<Part>,
+    slices: Vec<Slice>,
     /// The clock of a stream.
     tick: Option<Tick>,
     /// Entries that the dispatches are told.
@@ -75,7 +75,7 @@ pub struct Embedded {
 
 /// A window of time.
 #[derive(Debug)]
-struct Part {
+struct Slice {
     window: Window,
     /// Entry and grid of the dispatch that takes the input in.
     input: (usize, [u32; 3]),
@@ -112,7 +112,7 @@ impl Embedded {
         };
         let frames = if options.feed == Feed::Series { request.steps } else { 1 };
         let input = InputBuffer::new(gpu, edge, options.batch, frames).await?;
-        let (parts, told) = parts(&plan, options.batch, gpu.budget(), |window| input.groups(window));
+        let (slices, told) = slices(&plan, options.batch, gpu.budget(), |window| input.groups(window));
         let prepared = Prepared::with_room(gpu, plan.clone(), options.batch, Room::Entries(told.len())).await?;
         if prepared.capacity() < options.batch {
             let one = bytes_text(plan.sample_bytes() as u128);
@@ -133,7 +133,7 @@ impl Embedded {
         let scores = scores.await?;
         let tick = if request.streaming { Some(Tick::new(gpu, &prepared, told.len()).await?) } else { None };
         let options = options.clone();
-        Ok(Embedded { prepared, options, input, parts, tick, entries: told.len(), scores, shape })
+        Ok(Embedded { prepared, options, input, slices, tick, entries: told.len(), scores, shape })
     }
 
     /// Records everything between values and scores. `input`: f32 as [`Feed`] says, channels first, in a buffer with
@@ -146,18 +146,18 @@ impl Embedded {
         let (prepared, plan) = (&self.prepared, &self.prepared.plan);
         let bind = self.input.bind(&prepared.gpu, prepared.windows().0, input, prepared.buffer(plan.input))?;
         prepared.clear_counters(encoder, self.options.batch);
-        for (at, part) in self.parts.iter().enumerate() {
+        for (at, slice) in self.slices.iter().enumerate() {
             let descriptor = wgpu::ComputePassDescriptor { label: Some(&plan.name), timestamp_writes: None };
             let mut pass = encoder.begin_compute_pass(&descriptor);
-            let (entry, [x, y, z]) = part.input;
+            let (entry, [x, y, z]) = slice.input;
             pass.set_pipeline(self.input.pipeline());
             pass.set_bind_group(0, &bind, &[prepared.offset(entry)]);
             pass.dispatch_workgroups(x, y, z);
-            prepared.record_into(&mut pass, &part.dispatches);
+            prepared.record_into(&mut pass, &slice.dispatches);
             self.tick.iter().for_each(|tick| tick.record(&mut pass));
             drop(pass);
-            if is_trace(plan) || at + 1 == self.parts.len() {
-                self.keep_scores(encoder, part.window);
+            if is_trace(plan) || at + 1 == self.slices.len() {
+                self.keep_scores(encoder, slice.window);
             }
         }
         Ok(())
@@ -255,9 +255,9 @@ fn request(network: &Network, options: &EmbedOptions) -> Result<Request> {
 }
 
 /// The windows of a plan, and what all their dispatches are told. `groups`: workgroups of a sample that take its input in.
-fn parts(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u64) -> (Vec<Part>, Vec<WindowWords>) {
+fn slices(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u64) -> (Vec<Slice>, Vec<WindowWords>) {
     let mut told = Vec::new();
-    let parts = plan.windows(batch, plan.request.steps, 0).map(|window| {
+    let slices = plan.windows(batch, plan.request.steps, 0).map(|window| {
         let groups = groups(window);
         let x = groups.min(u64::from(budget.axis));
         let grid = [x as u32, batch as u32, groups.div_ceil(x) as u32];
@@ -265,13 +265,13 @@ fn parts(plan: &Plan, batch: usize, budget: Budget, groups: impl Fn(Window) -> u
         told.push(window.words(0, 0, groups as u32));
         let mut schedule = Schedule::new(budget);
         let ends = window.end() == plan.request.steps;
-        for part in Stage::ALL.into_iter().filter(|&part| part == Stage::Steps || ends) {
+        for part in Part::of_window(ends) {
             schedule.part(plan, window, part, std::slice::from_ref(&(0..batch)));
         }
         let dispatches =
             schedule.dispatches.into_iter().map(|d| Dispatch { entry: d.entry + told.len(), ..d }).collect();
         told.extend(schedule.entries);
-        Part { window, input, dispatches }
+        Slice { window, input, dispatches }
     });
-    (parts.collect(), told)
+    (slices.collect(), told)
 }
