@@ -54,6 +54,39 @@ fn cases_are_rows_for_people() {
 }
 
 #[test]
+fn sweeps_tell_points_and_what_fits_them() {
+    let bench = Bench::new();
+    let said = lines(&bench.good("bench --sweep rate --seconds 0.01 --device cpu --threads 1 --json"));
+    let [machine, points @ .., fit] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((&machine["kind"], &fit["kind"]), (&"machine".into(), &"fit".into()));
+    assert!(points.len() > 5 && points.iter().all(|point| point["kind"] == "point" && point["sweep"] == "rate"));
+    for point in points {
+        let seconds = ["_min", "", "_max"].map(|which| number(point, &format!("seconds_a_run{which}")));
+        assert!(0.0 < seconds[0] && seconds.is_sorted() && number(point, "rounds") >= 5.0, "{point}");
+    }
+    assert_eq!(number(&points[0], "x"), number(&fit["all_points"], "from"));
+    assert!(number(&fit["upper_half"], "from") > number(&fit["all_points"], "from"), "{fit}");
+    for part in [&fit["all_points"], &fit["upper_half"]] {
+        assert!(number(part, "exponent_min") <= number(part, "exponent_max"), "{fit}");
+        assert!(number(part, "exponent").is_finite(), "{fit}");
+    }
+    assert!(number(fit, "seconds_each") > 0.0 && fit["fixed_seconds"].is_number(), "{fit}");
+
+    let said = bench.good("bench --sweep steps --seconds 0.01 --device cpu --threads 1");
+    for part in ["steps: spiking-cnn", "steps: lif", "us a step", "upper half, from 16", "ms + "] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn sweeps_that_are_not_there_are_named() {
+    let bench = Bench::new();
+    let error = bench.fails("bench --sweep stepz");
+    assert!(error.contains("stepz") && error.contains("neurons"), "{error}");
+    assert!(bench.fails("bench --sweep steps --batch 3").contains("--batch"));
+}
+
+#[test]
 fn what_cannot_be_measured_is_named() {
     let bench = Bench::new();
     let error = bench.fails("bench --workload spiking-cnn,lief --json");

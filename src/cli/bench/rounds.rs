@@ -71,6 +71,11 @@ impl Rounds {
         [0.5, 0.0, 1.0].map(|q| quantile(&self.seconds_a_run, q))
     }
 
+    /// Seconds of a run, of every round.
+    pub fn seconds_a_run(&self) -> &[f64] {
+        &self.seconds_a_run
+    }
+
     /// Seconds from the begin of a run to its end: p50 and p99.
     pub fn latency(&self) -> [f64; 2] {
         [0.5, 0.99].map(|q| quantile(&self.latencies, q))
