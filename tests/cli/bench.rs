@@ -86,6 +86,28 @@ fn sweeps_that_are_not_there_are_named() {
     assert!(bench.fails("bench --sweep steps --batch 3").contains("--batch"));
 }
 
+#[cfg(feature = "charts")]
+#[test]
+fn charts_are_images() {
+    let bench = Bench::new();
+    bench.good("bench --workload sparse-fc-1 --seconds 0.01 --device cpu --chart bars.png");
+    bench.good("bench --sweep rate --seconds 0.01 --device cpu --chart curves.png --json");
+    for name in ["bars.png", "curves.png"] {
+        let drawn = ::image::open(bench.path(name)).unwrap().to_rgb8();
+        assert!(drawn.width() >= 600 && drawn.height() >= 100, "{name}");
+        let coloured = drawn.pixels().filter(|pixel| pixel.0[2] > 150 && pixel.0[0] < 50).count();
+        assert!(coloured > 500, "{name}: {coloured} pixels in our colour");
+    }
+    assert!(bench.fails("bench --workload lif --chart bars.svg").contains(".png"));
+    assert!(bench.fails("bench --workload lif --chart gone/bars.png").contains("gone"));
+}
+
+#[cfg(not(feature = "charts"))]
+#[test]
+fn charts_need_a_build_with_them() {
+    assert!(Bench::new().fails("bench --workload lif --chart bars.png").contains("--features charts"));
+}
+
 #[test]
 fn what_cannot_be_measured_is_named() {
     let bench = Bench::new();

@@ -28,6 +28,12 @@ impl Rates {
         }
     }
 
+    /// Samples a second: of the median round, the slowest and the fastest.
+    #[cfg(feature = "charts")]
+    pub fn samples(&self) -> [f64; 3] {
+        self.samples
+    }
+
     /// Puts them into a line for machines.
     pub fn put(&self, value: &mut Value) {
         let ([rounds, runs, measured], [median, least, most], [p50, p99]) = (self.counts, self.samples, self.latency);
@@ -87,6 +93,10 @@ impl Line {
                 machine.and_then(|machine| over(machine.adding(work[1]))),
             ],
         }
+    }
+
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// A row of the table.

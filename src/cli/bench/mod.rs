@@ -1,6 +1,12 @@
 //! `saltatory bench`: how fast the workloads run here, beside what the machine could do and what others do.
 
 mod case;
+#[cfg(feature = "charts")]
+mod chart;
+#[cfg(not(feature = "charts"))]
+#[path = "no_chart.rs"]
+mod chart;
+mod date;
 mod floor;
 mod line;
 mod memory;
@@ -18,6 +24,7 @@ use saltatory::{Error, Result};
 
 use super::{Outcome, devices, print, profile, progress};
 use case::Case;
+use chart::Chart;
 use floor::Machine;
 use line::Line;
 use memory::Watch;
@@ -64,6 +71,9 @@ pub struct Arguments {
     /// Instead: how the time of a run grows with steps, batch, neurons or rate (of firing), or all.
     #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with_all = ["workload", "batch", "peers", "profile"])]
     sweep: Vec<String>,
+    /// Also draw a chart, a PNG: bars of rates, or curves of a sweep. Needs a build with `--features charts`.
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
     /// Also time every step of the plans, in runs of their own.
     #[arg(long)]
     profile: bool,
@@ -77,6 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let target = Target::new(arguments.seconds)?;
     let series = sweep::series(&arguments.sweep)?;
     let cases = if series.is_empty() { case::cases(&arguments.workload, &arguments.batch)? } else { Vec::new() };
+    let chart = arguments.chart.as_deref().map(Chart::new).transpose()?;
     if arguments.threads == Some(0) {
         return Err(Error::Request("--threads: expected at least one thread, got 0".into()));
     }
@@ -88,11 +99,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let bar = progress::steps(cases.len() + series.len(), if series.is_empty() { "cases" } else { "series" });
     bar.set_message("measuring the machine");
     let machine = Machine::measure(threads)?;
-    let out = Printer { json: arguments.json, bar: &bar };
+    let mut out = Printer { json: arguments.json, bar: &bar, chart };
     out.head(&machine, &options.device, peers.as_ref(), !cases.is_empty())?;
     for case in &cases {
         bar.set_message(case.to_string());
-        run_case(case, &options, target, (!on_gpu).then_some(&machine), peers.as_mut(), &out)?;
+        run_case(case, &options, target, (!on_gpu).then_some(&machine), peers.as_mut(), &mut out)?;
         if arguments.profile {
             let (profile, runs) = ours::profile(case, &options, target)?;
             out.profile(case, &profile, runs)?;
@@ -104,6 +115,14 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         bar.inc(1);
     }
     bar.finish_and_clear();
+    if let Some(chart) = out.chart {
+        let device = options.device.name();
+        chart.write(&format!(
+            "saltatory {}, {device}, {threads} threads, {}",
+            env!("CARGO_PKG_VERSION"),
+            date::today()
+        ))?;
+    }
     Ok(Outcome::Good)
 }
 
@@ -114,7 +133,7 @@ fn run_case(
     target: Target,
     machine: Option<&Machine>,
     peers: Option<&mut Peers>,
-    out: &Printer<'_>,
+    out: &mut Printer<'_>,
 ) -> Result<()> {
     let mut ours = Ours::new(case, options)?;
     let memory = Watch::begin();
@@ -128,7 +147,7 @@ fn run_case(
         rounds.push(ours.round(rounds.runs)?);
         theirs.round()?;
     }
-    out.line(&Line::new(case, &ours, &rounds, machine, memory.peak()))?;
+    out.line(case, &Line::new(case, &ours, &rounds, machine, memory.peak()))?;
     theirs.end(&ours, &rounds)?.iter().try_for_each(|peer| out.peer(case, ours.steps, peer))
 }
 
@@ -136,6 +155,7 @@ fn run_case(
 struct Printer<'a> {
     json: bool,
     bar: &'a ProgressBar,
+    chart: Option<Chart>,
 }
 
 impl Printer<'_> {
@@ -150,12 +170,18 @@ impl Printer<'_> {
         self.bar.suspend(|| print(&text))
     }
 
-    fn line(&self, line: &Line) -> Result<()> {
+    fn line(&mut self, case: &Case, line: &Line) -> Result<()> {
+        if let Some(chart) = &mut self.chart {
+            chart.ours(case, line.rates());
+        }
         let text = if self.json { line.json().to_string() } else { line.text() };
         self.bar.suspend(|| print(&format!("{text}\n")))
     }
 
-    fn series(&self, series: &Measured) -> Result<()> {
+    fn series(&mut self, series: &Measured) -> Result<()> {
+        if let Some(chart) = &mut self.chart {
+            chart.series(series);
+        }
         let lines = || series.json().iter().map(|line| format!("{line}\n")).collect();
         let text: String = if self.json { lines() } else { series.text() };
         self.bar.suspend(|| print(&text))
@@ -174,7 +200,10 @@ impl Printer<'_> {
         self.bar.suspend(|| print(&text))
     }
 
-    fn peer(&self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {
+    fn peer(&mut self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {
+        if let (Some(chart), Some(rates)) = (&mut self.chart, peer.rates(case)) {
+            chart.theirs(&peer.peer, &rates);
+        }
         let text = if self.json { peer.json(case, steps).to_string() } else { peer.text(case, steps) };
         self.bar.suspend(|| print(&format!("{text}\n")))
     }

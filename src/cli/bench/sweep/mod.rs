@@ -80,6 +80,13 @@ impl Measured {
         })
     }
 
+    /// The exponent of the upper half.
+    #[cfg(feature = "charts")]
+    pub fn exponent(&self) -> f64 {
+        let [_, upper] = self.exponents();
+        upper.values[0]
+    }
+
     /// A table for people.
     pub fn text(&self) -> String {
         let Series { sweep, workload, unit: [many, one], points } = &self.series;
