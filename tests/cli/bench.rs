@@ -38,6 +38,7 @@ fn cases_are_lines_of_json() {
         assert!(number(line, "operations_a_run") > 1e5 && number(line, "bytes_moved_a_run") > 1e5, "{line}");
         assert!(number(line, "over_bytes_floor") > 0.0 && number(line, "over_operations_floor") > 0.0, "{line}");
         if cfg!(target_os = "linux") {
+            assert!(line["others_cpu"].as_f64().is_none_or(|share| (0.0..=1.0).contains(&share)), "{line}");
             assert!(
                 number(line, "peak_memory_bytes") > 1e6 && line["peak_memory_of_case_alone"].is_boolean(),
                 "{line}"

@@ -10,6 +10,7 @@ mod date;
 mod floor;
 mod line;
 mod memory;
+mod others;
 mod ours;
 mod peers;
 mod rounds;
@@ -44,7 +45,7 @@ use sweep::Measured;
 `sparse-fc` stands for all of its rates. A batch is in memory before it is timed, and synaptic operations are not counted
 while it is. Floors are those of the CPU: `x bytes` is the time over that to move all bytes of the plan once through
 memory (below 1 where they stay in caches), `x ops` over that to add one row of weights after the other from the fastest
-cache, on all threads.
+cache, on all threads. `~` before a rate: other processes took more than 15 % of the machine meanwhile.
 
 A sweep takes turns through its points. It tells the exponent of the time, by least squares of logarithms: of all points,
 and of the upper half, where what every run costs, whatever its size, counts least; behind it what single rounds give. The
@@ -144,7 +145,9 @@ fn run_case(
         None => Contest::default(),
     };
     for _ in 0..rounds.count {
-        rounds.push(ours.round(rounds.runs)?);
+        let runs = rounds.runs;
+        let round = rounds.others.during(None, || ours.round(runs))?;
+        rounds.push(round);
         theirs.round()?;
     }
     out.line(case, &Line::new(case, &ours, &rounds, machine, memory.peak()))?;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use saltatory::{Error, Result};
 
+use super::others::Others;
+
 /// Rounds at least and at most.
 const ROUNDS: [usize; 2] = [5, 21];
 /// Seconds of a round, where there is time for more than the fewest.
@@ -51,6 +53,8 @@ pub struct Rounds {
     pub count: usize,
     /// Runs of each.
     pub runs: usize,
+    /// What other processes did meanwhile.
+    pub others: Others,
     seconds_a_run: Vec<f64>,
     latencies: Vec<f64>,
 }
@@ -58,7 +62,7 @@ pub struct Rounds {
 impl Rounds {
     pub fn new(target: Target, once: Duration, stream: bool) -> Rounds {
         let runs = target.runs(once).max(if stream { STEPS } else { 1 });
-        Rounds { count: target.rounds, runs, seconds_a_run: Vec::new(), latencies: Vec::new() }
+        Rounds { count: target.rounds, runs, ..Rounds::default() }
     }
 
     pub fn push(&mut self, round: Round) {

@@ -40,7 +40,9 @@ pub fn measure(series: Series, options: &Options, target: Target, say: impl Fn(&
     for round in 1..=target.rounds {
         say(&format!("{}: {}, round {round} of {}", series.sweep, series.workload, target.rounds));
         for (ours, rounds) in &mut ready {
-            rounds.push(ours.round(rounds.runs)?);
+            let runs = rounds.runs;
+            let round = rounds.others.during(None, || ours.round(runs))?;
+            rounds.push(round);
         }
     }
     Ok(Measured { series, rounds: ready.into_iter().map(|(_, rounds)| rounds).collect() })
@@ -92,9 +94,10 @@ impl Measured {
         let Series { sweep, workload, unit: [many, one], points } = &self.series;
         let [a, b, c] = ["ms a run", "min..max", &format!("us a {one}")];
         let mut text = format!("\n{sweep}: {workload}\n{many:>12} {a:>12} {b:>23} {c:>14}\n");
-        for [x, median, fastest, slowest] in self.points() {
+        for ([x, median, fastest, slowest], rounds) in self.points().zip(&self.rounds) {
+            let median_ms = format!("{}{}", rounds.others.mark(), digits(1e3 * median));
             let range = format!("{}..{}", digits(1e3 * fastest), digits(1e3 * slowest));
-            text += &format!("{x:>12} {:>12} {range:>23} {:>14}\n", digits(1e3 * median), digits(1e6 * median / x));
+            text += &format!("{x:>12} {median_ms:>12} {range:>23} {:>14}\n", digits(1e6 * median / x));
         }
         for (exponent, which) in self.exponents().iter().zip(["all points", "upper half"]) {
             let [value, least, most] = exponent.values;
@@ -115,6 +118,7 @@ impl Measured {
                 "kind": "point", "sweep": sweep, "workload": workload, "of": many, "x": x, "batch": case.batch,
                 "rounds": rounds.count, "runs_a_round": rounds.runs, "seconds_a_run": median,
                 "seconds_a_run_min": fastest, "seconds_a_run_max": slowest,
+                "others_cpu": rounds.others.share(),
             }));
         }
         let [all, upper] = self.exponents().map(|Exponent { from, values: [value, least, most] }| {
