@@ -140,8 +140,6 @@ def _stream(peers: dict[str, Any], device: str) -> list[Candidate]:
         return Call(run, scores, lambda: _count(model.populations, lambda: scores(plain)))
 
     def choices(name: str) -> list[Mode]:
-        if name not in ("torch", "spikingjelly"):
-            return [Mode("eager", loop=True)]
         out = [Mode("opt", fold=True, loop=True)]
         return out + [Mode("opt-compile", fold=True, loop=True, compile=True)] * (name == "torch")
 
