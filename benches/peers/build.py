@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 import torch
@@ -23,19 +23,17 @@ class Mode:
 
 
 def modes(peer: str, net: Net, cuda: bool) -> list[Mode]:
-    """Those that were ever the best of a peer, its usual way first."""
-    out = [Mode("seq")]
-    if peer in ("snntorch", "norse"):
-        out.append(Mode("loop", loop=True))
-    if peer in ("torch", "spikingjelly"):
-        out.append(Mode("opt", fold=True, hoist=net.static))
-        out.append(Mode("opt-loop", fold=True, hoist=net.static, loop=True))
-        if cuda:
-            out.append(Mode("opt-graph", fold=True, hoist=net.static, graph=True))
-        if cuda or peer == "torch":
-            # Where all steps read one frame, the compiler writes the steps into one expression, which grows as 4^T.
-            out.append(Mode("opt-compile", fold=True, hoist=net.static and net.T <= 4, compile=True))
-    if peer == "torch" or (peer == "norse" and net.name == "spiking-cnn"):
+    """Those that may be the best of a peer, its usual way first."""
+    opt = Mode("opt", fold=True, hoist=net.static)
+    out = [Mode("seq"), opt, replace(opt, name="opt-loop", loop=True)]
+    if cuda and peer in ("torch", "spikingjelly"):
+        out.append(replace(opt, name="opt-graph", graph=True))
+    # Norse's neurons compile as well as those by hand, but larger networks of them take many minutes.
+    compiles = peer == "torch" or (peer == "norse" and net.name == "spiking-cnn")
+    if compiles or (cuda and peer == "spikingjelly"):
+        # Where all steps read one frame, the compiler writes the steps into one expression, which grows as 4^T.
+        out.append(replace(opt, name="opt-compile", hoist=net.static and net.T <= 4, compile=True))
+    if compiles:
         out.append(Mode("compile", compile=True))
     return out
 

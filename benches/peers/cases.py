@@ -76,10 +76,12 @@ def _population(
             model = nn.Sequential(linear, model)
         model, values = model.to(device), values.to(device)
         call = compiled(model, device == "cuda") if mode.compile else model
-        return Call(lambda _: call(values), lambda: call(values).mean(0), lambda: int(model(values).double().sum()))
+        run = captured(model, values) if mode.graph else lambda: call(values)
+        return Call(lambda _: run(), lambda: run().mean(0), lambda: int(model(values).double().sum()))
 
     def choices(name: str) -> list[Mode]:
-        return [Mode("eager")] + [Mode("compile", compile=True)] * (compile and name in ("torch", "norse"))
+        out = [Mode("eager")] + [Mode("compile", compile=True)] * (compile and name in ("torch", "norse"))
+        return out + [Mode("graph", graph=True)] * (device == "cuda" and name == "torch")
 
     return _all(peers, choices, prepare)
 
@@ -138,8 +140,6 @@ def _stream(peers: dict[str, Any], device: str) -> list[Candidate]:
         return Call(run, scores, lambda: _count(model.populations, lambda: scores(plain)))
 
     def choices(name: str) -> list[Mode]:
-        if name not in ("torch", "spikingjelly"):
-            return [Mode("eager", loop=True)]
         out = [Mode("opt", fold=True, loop=True)]
         return out + [Mode("opt-compile", fold=True, loop=True, compile=True)] * (name == "torch")
 

@@ -22,7 +22,8 @@ mod numbers;
 use crate::error::{Error, Result};
 use crate::network::{Network, Readout};
 use crate::tensor::Tensor;
-use networks::{SEW_GAINS, csnn_dvs, dense_lif, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
+use networks::{DENSE_NEURONS, LIF_NEURONS, SEW_GAINS, SPARSE_NEURONS};
+use networks::{csnn_dvs, dense_lif, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
 use numbers::Values;
 pub use numbers::uniform;
 
@@ -67,21 +68,55 @@ enum Input {
     Stream,
 }
 
+/// What of a workload differs from its definition; `None` is as defined.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Variant {
+    /// Steps per sample; a stream has none.
+    pub steps: Option<usize>,
+    /// Neurons of `lif`, `dense-lif` and `sparse-fc-R`, and as many inputs.
+    pub neurons: Option<usize>,
+    /// Rate of the spikes that `sparse-fc-R` is given, of a step and neuron.
+    pub rate: Option<f32>,
+}
+
 /// The workload of a name.
 ///
 /// # Errors
 /// [`Error::Request`] for a name that is none of [`NAMES`].
 pub fn workload(name: &str) -> Result<Workload> {
+    variant(name, Variant::default())
+}
+
+/// The workload of a name, with another number of steps or neurons, or another rate.
+///
+/// # Errors
+/// [`Error::Request`] for a name that is none of [`NAMES`], and for what the workload does not have.
+pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     use Input::{Constant, Sequence, Stream};
     let Some(name) = NAMES.into_iter().find(|&known| known == name) else {
         return Err(Error::Request(format!("there is no workload `{name}`; there are {}", NAMES.join(", "))));
     };
     const CNN_GAINS: &[f32] = &[2.1, 2.15, 3.24];
     const DVS_GAINS: &[f32] = &[1.51, 2.49, 2.37, 2.23, 2.25, 2.93, 3.79];
-    let spikes = |rate| (32, Sequence, 5002, sparse_fc(), &[1.0][..], Values::Spikes { rate });
+    let sized = matches!(name, "lif" | "dense-lif") || name.starts_with("sparse-fc-");
+    let missing = [
+        ("steps", variant.steps.is_some() && name == "stream-latency"),
+        ("number of neurons", variant.neurons.is_some() && !sized),
+        ("rate", variant.rate.is_some() && !name.starts_with("sparse-fc-")),
+    ];
+    if let Some((what, _)) = missing.iter().find(|(_, missing)| *missing) {
+        return Err(Error::Request(format!("the workload `{name}` has no {what} to choose")));
+    }
+    let neurons = |usual| variant.neurons.unwrap_or(usual);
+    let spikes = |usual| {
+        let rate = variant.rate.unwrap_or(usual);
+        (32, Sequence, 5002, sparse_fc(neurons(SPARSE_NEURONS)), &[1.0][..], Values::Spikes { rate })
+    };
     let (steps, input, seed, builder, gains, values) = match name {
-        "lif" => (16, Sequence, 0, lif_alone(), &[][..], Values::Currents),
-        "dense-lif" => (500, Sequence, 4000, dense_lif(), &[1.0][..], Values::Unit { seed: 4900 }),
+        "lif" => (16, Sequence, 0, lif_alone(neurons(LIF_NEURONS)), &[][..], Values::Currents),
+        "dense-lif" => {
+            (500, Sequence, 4000, dense_lif(neurons(DENSE_NEURONS)), &[1.0][..], Values::Unit { seed: 4900 })
+        }
         "spiking-cnn" => (8, Constant, 1000, spiking_cnn(), CNN_GAINS, Values::Uniform { seed: 1900 }),
         "csnn-dvs" => (16, Sequence, 2000, csnn_dvs(), DVS_GAINS, Values::Events { seed: 2900 }),
         "sew-resnet18" => (4, Constant, 3000, sew_resnet18(), &SEW_GAINS[..], Values::Unit { seed: 3900 }),
@@ -91,6 +126,7 @@ pub fn workload(name: &str) -> Result<Workload> {
         "sparse-fc-20" => spikes(0.2),
         _ => (1, Stream, 1000, spiking_cnn(), CNN_GAINS, Values::Uniform { seed: 6000 }),
     };
+    let steps = variant.steps.unwrap_or(steps);
     let mut network = builder.name_network(name).steps(steps).readout(Readout::Mean).build()?;
     fill(&mut network, seed, gains)?;
     Ok(Workload { name, network, steps, constant_input: input == Constant, stream: input == Stream, values })
@@ -115,5 +151,39 @@ impl Workload {
         };
         let count = batch * self.steps * frame;
         Tensor::new([&[batch, self.steps], &shape[..]].concat(), (0..count).map(value).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Variant, variant, workload};
+
+    #[test]
+    fn a_workload_may_have_other_steps_neurons_and_rates() {
+        let lif = variant("lif", Variant { steps: Some(4), neurons: Some(96), ..Variant::default() }).unwrap();
+        assert_eq!(lif.input(2).unwrap().shape(), [2, 4, 96]);
+        let firing = |rate| {
+            let sparse = Variant { neurons: Some(512), rate, ..Variant::default() };
+            let input = variant("sparse-fc-1", sparse).unwrap().input(1).unwrap();
+            input.data().iter().sum::<f32>() / input.len() as f32
+        };
+        assert!((firing(None) - 0.01).abs() < 2e-3 && (firing(Some(0.3)) - 0.3).abs() < 2e-2);
+    }
+
+    #[test]
+    fn a_variant_of_nothing_is_the_workload() {
+        let [a, b] = [workload("dense-lif"), variant("dense-lif", Variant::default())].map(Result::unwrap);
+        assert_eq!((a.steps, a.network.input.shape), (b.steps, b.network.input.shape));
+    }
+
+    #[test]
+    fn what_a_workload_does_not_have_is_named() {
+        let fails = |name, other, what: &str| {
+            let error = variant(name, other).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(what), "{error}");
+        };
+        fails("spiking-cnn", Variant { neurons: Some(9), ..Variant::default() }, "neurons");
+        fails("lif", Variant { rate: Some(0.5), ..Variant::default() }, "rate");
+        fails("stream-latency", Variant { steps: Some(9), ..Variant::default() }, "steps");
     }
 }

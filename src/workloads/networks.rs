@@ -8,26 +8,26 @@ use crate::neuron::Lif;
 use crate::tensor::Tensor;
 
 /// Neurons of the workload `lif`.
-const LIF_NEURONS: usize = 1 << 16;
+pub(super) const LIF_NEURONS: usize = 1 << 16;
 /// Inputs and neurons of the workload `dense-lif`.
-const DENSE_NEURONS: usize = 512;
+pub(super) const DENSE_NEURONS: usize = 512;
 /// Inputs and neurons of the workloads `sparse-fc-...`.
-const SPARSE_NEURONS: usize = 1 << 12;
+pub(super) const SPARSE_NEURONS: usize = 1 << 12;
 
 /// A population alone, with currents as input.
-pub(super) fn lif_alone() -> Builder {
-    Network::new([LIF_NEURONS]).spiking(lif())
+pub(super) fn lif_alone(neurons: usize) -> Builder {
+    Network::new([neurons]).spiking(lif())
 }
 
 /// A linear layer and a population with a longer time constant.
-pub(super) fn dense_lif() -> Builder {
-    Network::new([DENSE_NEURONS]).linear(DENSE_NEURONS).spiking(Lif::tau(5.0))
+pub(super) fn dense_lif(neurons: usize) -> Builder {
+    Network::new([neurons]).linear(neurons).spiking(Lif::tau(5.0))
 }
 
 /// A linear layer between given spikes and a population.
-pub(super) fn sparse_fc() -> Builder {
+pub(super) fn sparse_fc(neurons: usize) -> Builder {
     let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
-    Network::new([SPARSE_NEURONS]).input(input).linear(SPARSE_NEURONS).spiking(lif())
+    Network::new([neurons]).input(input).linear(neurons).spiking(lif())
 }
 
 pub(super) fn spiking_cnn() -> Builder {

@@ -38,6 +38,7 @@ fn cases_are_lines_of_json() {
         assert!(number(line, "operations_a_run") > 1e5 && number(line, "bytes_moved_a_run") > 1e5, "{line}");
         assert!(number(line, "over_bytes_floor") > 0.0 && number(line, "over_operations_floor") > 0.0, "{line}");
         if cfg!(target_os = "linux") {
+            assert!(line["others_cpu"].as_f64().is_none_or(|share| (0.0..=1.0).contains(&share)), "{line}");
             assert!(
                 number(line, "peak_memory_bytes") > 1e6 && line["peak_memory_of_case_alone"].is_boolean(),
                 "{line}"
@@ -51,6 +52,71 @@ fn cases_are_rows_for_people() {
     let said = Bench::new().good("bench --workload sparse-fc-1 --seconds 0.05 --device cpu");
     assert!(said.starts_with("device cpu; ") && said.contains("GB/s") && said.contains("samples/s"), "{said}");
     assert!(said.lines().any(|line| line.starts_with("sparse-fc-1 ")), "{said}");
+}
+
+#[test]
+fn sweeps_tell_points_and_what_fits_them() {
+    let bench = Bench::new();
+    let said = lines(&bench.good("bench --sweep steps --seconds 0.01 --device cpu --json"));
+    let [machine, series @ ..] = &said[..] else { panic!("{said:?}") };
+    let [points @ .., fit] = &series[..series.len() / 2] else { panic!("{series:?}") };
+    assert_eq!((&machine["kind"], &fit["kind"]), (&"machine".into(), &"fit".into()));
+    assert!(points.len() > 4 && points.iter().all(|point| point["kind"] == "point" && point["sweep"] == "steps"));
+    for point in points {
+        let seconds = ["_min", "", "_max"].map(|which| number(point, &format!("seconds_a_run{which}")));
+        assert!(0.0 < seconds[0] && seconds.is_sorted() && number(point, "rounds") >= 5.0, "{point}");
+    }
+    assert_eq!(number(&points[0], "x"), number(&fit["all_points"], "from"));
+    assert!(number(&fit["upper_half"], "from") > number(&fit["all_points"], "from"), "{fit}");
+    for part in [&fit["all_points"], &fit["upper_half"]] {
+        assert!(number(part, "exponent_min") <= number(part, "exponent_max"), "{fit}");
+        assert!(number(part, "exponent").is_finite(), "{fit}");
+    }
+    assert!(number(fit, "seconds_each").is_finite() && number(fit, "fixed_seconds").is_finite(), "{fit}");
+}
+
+#[test]
+fn sweeps_are_tables_for_people() {
+    let bench = Bench::new();
+    let chart = if cfg!(feature = "charts") { "--chart curves.png" } else { "" };
+    let said = bench.good(&format!("bench --sweep steps --seconds 0.01 --device cpu {chart}"));
+    for part in ["steps: spiking-cnn", "steps: lif", "us a step", "upper half, from 16", "ms + "] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    #[cfg(feature = "charts")]
+    is_drawn(&bench, "curves.png");
+}
+
+#[test]
+fn sweeps_that_are_not_there_are_named() {
+    let bench = Bench::new();
+    let error = bench.fails("bench --sweep stepz");
+    assert!(error.contains("stepz") && error.contains("neurons"), "{error}");
+    assert!(bench.fails("bench --sweep steps --batch 3").contains("--batch"));
+}
+
+#[cfg(feature = "charts")]
+fn is_drawn(bench: &Bench, name: &str) {
+    let drawn = ::image::open(bench.path(name)).unwrap().to_rgb8();
+    assert!(drawn.width() >= 600 && drawn.height() >= 100, "{name}");
+    let coloured = drawn.pixels().filter(|pixel| pixel.0[2] > 150 && pixel.0[0] < 50).count();
+    assert!(coloured > 500, "{name}: {coloured} pixels in our colour");
+}
+
+#[cfg(feature = "charts")]
+#[test]
+fn charts_are_images() {
+    let bench = Bench::new();
+    bench.good("bench --workload lif --seconds 0.01 --device cpu --chart bars.png");
+    is_drawn(&bench, "bars.png");
+    assert!(bench.fails("bench --workload lif --chart bars.svg").contains(".png"));
+    assert!(bench.fails("bench --workload lif --chart gone/bars.png").contains("gone"));
+}
+
+#[cfg(not(feature = "charts"))]
+#[test]
+fn charts_need_a_build_with_them() {
+    assert!(Bench::new().fails("bench --workload lif --chart bars.png").contains("--features charts"));
 }
 
 #[test]

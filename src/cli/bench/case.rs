@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use saltatory::workloads::NAMES;
+use saltatory::workloads::{NAMES, Variant};
 use saltatory::{Error, Result};
 
 /// The workload that has no batches.
@@ -12,6 +12,13 @@ const STREAM: &str = "stream-latency";
 pub struct Case {
     pub name: &'static str,
     pub batch: usize,
+    pub variant: Variant,
+}
+
+impl Case {
+    pub fn of(name: &'static str, batch: usize, variant: Variant) -> Case {
+        Case { name, batch, variant }
+    }
 }
 
 impl fmt::Display for Case {
@@ -28,7 +35,7 @@ pub fn cases(names: &[String], batches: &[usize]) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for name in chosen(names)? {
         let sizes = if name == STREAM || batches.is_empty() { usual(name) } else { batches };
-        cases.extend(sizes.iter().map(|&batch| Case { name, batch }));
+        cases.extend(sizes.iter().map(|&batch| Case::of(name, batch, Variant::default())));
     }
     Ok(cases)
 }

@@ -7,6 +7,8 @@ use rayon::prelude::*;
 use saltatory::{Error, Result};
 use serde_json::{Value, json};
 
+use super::date;
+
 /// Outputs of a row, as the CPU computes them together.
 const ROW: usize = 32;
 /// Rows in the fastest cache: 16 KiB.
@@ -54,10 +56,11 @@ impl Machine {
     /// For people; `peers` say what they are.
     pub fn text(&self, device: &str, peers: Option<&Value>) -> String {
         let mut text = format!(
-            "device {device}; {} threads, memory {:.1} GB/s, rows added {:.1} Gop/s\n",
+            "device {device}; {} threads, memory {:.1} GB/s, rows added {:.1} Gop/s; {}\n",
             self.threads,
             self.bandwidth / 1e9,
-            self.additions / 1e9
+            self.additions / 1e9,
+            date::today()
         );
         if let Some(peers) = peers {
             let words = |key: &str| peers[key].as_object().into_iter().flatten();
@@ -76,6 +79,7 @@ impl Machine {
     pub fn json(&self, device: &str, peers: Option<&Value>) -> Value {
         json!({
             "kind": "machine", "version": env!("CARGO_PKG_VERSION"), "device": device, "threads": self.threads,
+            "date": date::today(),
             "bandwidth_gb_s": self.bandwidth / 1e9, "additions_gop_s": self.additions / 1e9, "peers": peers,
         })
     }

@@ -16,6 +16,8 @@ pub struct Rates {
     samples: [f64; 3],
     /// Seconds: p50 and p99.
     latency: [f64; 2],
+    /// The share of the machine that other processes took, and what marks it.
+    others: (Option<f64>, &'static str),
 }
 
 impl Rates {
@@ -25,7 +27,14 @@ impl Rates {
             counts: [rounds.count, rounds.runs, rounds.measured()],
             samples: [median, slowest, fastest],
             latency: rounds.latency(),
+            others: (rounds.others.share(), rounds.others.mark()),
         }
+    }
+
+    /// Samples a second: of the median round, the slowest and the fastest.
+    #[cfg(feature = "charts")]
+    pub fn samples(&self) -> [f64; 3] {
+        self.samples
     }
 
     /// Puts them into a line for machines.
@@ -39,6 +48,7 @@ impl Rates {
         value["latency_p50_ms"] = json!(1e3 * p50);
         value["latency_p99_ms"] = json!(1e3 * p99);
         value["latencies"] = json!(measured);
+        value["others_cpu"] = json!(self.others.0);
     }
 }
 
@@ -66,7 +76,7 @@ pub fn heading() -> String {
 pub fn row(name: &str, batch: usize, steps: usize, rates: &Rates) -> String {
     let [rate, least, most] = rates.samples.map(digits);
     let [p50, p99] = rates.latency.map(|seconds| format!("{:.3}", 1e3 * seconds));
-    let range = format!("{least}..{most}");
+    let (rate, range) = (format!("{}{rate}", rates.others.1), format!("{least}..{most}"));
     format!("{name:<15} {batch:>5} {steps:>4} {rate:>10} {range:>19} {p50:>9} {p99:>9}")
 }
 
@@ -87,6 +97,10 @@ impl Line {
                 machine.and_then(|machine| over(machine.adding(work[1]))),
             ],
         }
+    }
+
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// A row of the table.

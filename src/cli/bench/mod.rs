@@ -1,12 +1,20 @@
 //! `saltatory bench`: how fast the workloads run here, beside what the machine could do and what others do.
 
 mod case;
+#[cfg(feature = "charts")]
+mod chart;
+#[cfg(not(feature = "charts"))]
+#[path = "no_chart.rs"]
+mod chart;
+mod date;
 mod floor;
 mod line;
 mod memory;
+mod others;
 mod ours;
 mod peers;
 mod rounds;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -17,12 +25,14 @@ use saltatory::{Error, Result};
 
 use super::{Outcome, devices, print, profile, progress};
 use case::Case;
+use chart::Chart;
 use floor::Machine;
 use line::Line;
 use memory::Watch;
 use ours::Ours;
 use peers::{Compared, Contest, Peers};
 use rounds::{Rounds, Target};
+use sweep::Measured;
 
 /// The options of `bench`.
 #[derive(Args, Debug)]
@@ -30,11 +40,16 @@ use rounds::{Rounds, Target};
   saltatory bench
   saltatory bench --workload spiking-cnn,stream-latency --batch 1,32
   saltatory bench --workload spiking-cnn --peers .venv/bin/python --json
+  saltatory bench --sweep steps,rate --device cpu
 
 `sparse-fc` stands for all of its rates. A batch is in memory before it is timed, and synaptic operations are not counted
 while it is. Floors are those of the CPU: `x bytes` is the time over that to move all bytes of the plan once through
 memory (below 1 where they stay in caches), `x ops` over that to add one row of weights after the other from the fastest
-cache, on all threads.")]
+cache, on all threads. `~` before a rate: other processes took more than 15 % of the machine meanwhile.
+
+A sweep takes turns through its points. It tells the exponent of the time, by least squares of logarithms: of all points,
+and of the upper half, where what every run costs, whatever its size, counts least; behind it what single rounds give. The
+line has that fixed cost apart.")]
 pub struct Arguments {
     /// Workloads (default: all of them).
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -54,6 +69,12 @@ pub struct Arguments {
     /// A Python with PyTorch and SpikingJelly, snnTorch or Norse: the same workloads there, in turns with ours.
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
+    /// Instead: how the time of a run grows with steps, batch, neurons or rate (of firing), or all.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with_all = ["workload", "batch", "peers", "profile"])]
+    sweep: Vec<String>,
+    /// Also draw a chart, a PNG: bars of rates, or curves of a sweep. Needs a build with `--features charts`.
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
     /// Also time every step of the plans, in runs of their own.
     #[arg(long)]
     profile: bool,
@@ -65,7 +86,9 @@ pub struct Arguments {
 /// Runs the benchmarks.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let target = Target::new(arguments.seconds)?;
-    let cases = case::cases(&arguments.workload, &arguments.batch)?;
+    let series = sweep::series(&arguments.sweep)?;
+    let cases = if series.is_empty() { case::cases(&arguments.workload, &arguments.batch)? } else { Vec::new() };
+    let chart = arguments.chart.as_deref().map(Chart::new).transpose()?;
     if arguments.threads == Some(0) {
         return Err(Error::Request("--threads: expected at least one thread, got 0".into()));
     }
@@ -74,21 +97,33 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let on_gpu = !matches!(device, Device::Cpu | Device::Reference);
     let options = Options { device, threads: Some(threads), no_meter: true, ..Default::default() };
     let mut peers = arguments.peers.as_deref().map(|python| Peers::start(python, threads, on_gpu)).transpose()?;
-    let bar = progress::steps(cases.len(), "cases");
+    let bar = progress::steps(cases.len() + series.len(), if series.is_empty() { "cases" } else { "series" });
     bar.set_message("measuring the machine");
     let machine = Machine::measure(threads)?;
-    let out = Printer { json: arguments.json, bar: &bar };
-    out.head(&machine, &options.device, peers.as_ref())?;
+    let mut out = Printer { json: arguments.json, bar: &bar, chart };
+    out.head(&machine, &options.device, peers.as_ref(), !cases.is_empty())?;
     for case in &cases {
         bar.set_message(case.to_string());
-        run_case(case, &options, target, (!on_gpu).then_some(&machine), peers.as_mut(), &out)?;
+        run_case(case, &options, target, (!on_gpu).then_some(&machine), peers.as_mut(), &mut out)?;
         if arguments.profile {
             let (profile, runs) = ours::profile(case, &options, target)?;
             out.profile(case, &profile, runs)?;
         }
         bar.inc(1);
     }
+    for series in series {
+        out.series(&sweep::measure(series, &options, target, |said| bar.set_message(said.to_owned()))?)?;
+        bar.inc(1);
+    }
     bar.finish_and_clear();
+    if let Some(chart) = out.chart {
+        let device = options.device.name();
+        chart.write(&format!(
+            "saltatory {}, {device}, {threads} threads, {}",
+            env!("CARGO_PKG_VERSION"),
+            date::today()
+        ))?;
+    }
     Ok(Outcome::Good)
 }
 
@@ -99,7 +134,7 @@ fn run_case(
     target: Target,
     machine: Option<&Machine>,
     peers: Option<&mut Peers>,
-    out: &Printer<'_>,
+    out: &mut Printer<'_>,
 ) -> Result<()> {
     let mut ours = Ours::new(case, options)?;
     let memory = Watch::begin();
@@ -110,10 +145,12 @@ fn run_case(
         None => Contest::default(),
     };
     for _ in 0..rounds.count {
-        rounds.push(ours.round(rounds.runs)?);
+        let runs = rounds.runs;
+        let round = rounds.others.during(None, || ours.round(runs))?;
+        rounds.push(round);
         theirs.round()?;
     }
-    out.line(&Line::new(case, &ours, &rounds, machine, memory.peak()))?;
+    out.line(case, &Line::new(case, &ours, &rounds, machine, memory.peak()))?;
     theirs.end(&ours, &rounds)?.iter().try_for_each(|peer| out.peer(case, ours.steps, peer))
 }
 
@@ -121,22 +158,36 @@ fn run_case(
 struct Printer<'a> {
     json: bool,
     bar: &'a ProgressBar,
+    chart: Option<Chart>,
 }
 
 impl Printer<'_> {
-    fn head(&self, machine: &Machine, device: &Device, peers: Option<&Peers>) -> Result<()> {
+    fn head(&self, machine: &Machine, device: &Device, peers: Option<&Peers>, table: bool) -> Result<()> {
         let described = peers.map(Peers::description);
         let text = if self.json {
             format!("{}\n", machine.json(&device.name(), described))
         } else {
-            format!("{}{}", machine.text(&device.name(), described), line::heading())
+            let heading = if table { line::heading() } else { String::new() };
+            format!("{}{heading}", machine.text(&device.name(), described))
         };
         self.bar.suspend(|| print(&text))
     }
 
-    fn line(&self, line: &Line) -> Result<()> {
+    fn line(&mut self, case: &Case, line: &Line) -> Result<()> {
+        if let Some(chart) = &mut self.chart {
+            chart.ours(case, line.rates());
+        }
         let text = if self.json { line.json().to_string() } else { line.text() };
         self.bar.suspend(|| print(&format!("{text}\n")))
+    }
+
+    fn series(&mut self, series: &Measured) -> Result<()> {
+        if let Some(chart) = &mut self.chart {
+            chart.series(series);
+        }
+        let lines = || series.json().iter().map(|line| format!("{line}\n")).collect();
+        let text: String = if self.json { lines() } else { series.text() };
+        self.bar.suspend(|| print(&text))
     }
 
     fn profile(&self, case: &Case, steps: &Profile, runs: usize) -> Result<()> {
@@ -152,7 +203,10 @@ impl Printer<'_> {
         self.bar.suspend(|| print(&text))
     }
 
-    fn peer(&self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {
+    fn peer(&mut self, case: &Case, steps: usize, peer: &Compared) -> Result<()> {
+        if let (Some(chart), Some(rates)) = (&mut self.chart, peer.rates(case)) {
+            chart.theirs(&peer.peer, &rates);
+        }
         let text = if self.json { peer.json(case, steps).to_string() } else { peer.text(case, steps) };
         self.bar.suspend(|| print(&format!("{text}\n")))
     }

@@ -7,7 +7,7 @@ use saltatory::layer::Layer;
 use saltatory::network::{Readout, compile};
 use saltatory::plan::{Cost, Request};
 use saltatory::run::{Device, Metrics, Options, Profile, Profiler};
-use saltatory::workloads::{Workload, workload};
+use saltatory::workloads::{Workload, variant};
 use saltatory::{Result, Session, Tensor};
 
 use super::case::Case;
@@ -96,7 +96,7 @@ pub struct Given {
 impl Ours {
     /// Runs a case once, with everything counted, and makes ready to time it.
     pub fn new(case: &Case, options: &Options) -> Result<Ours> {
-        let workload = workload(case.name)?;
+        let workload = variant(case.name, case.variant)?;
         let inputs = inputs(&workload, case.batch)?;
         let request = Request {
             steps: workload.steps,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use saltatory::{Error, Result};
 
+use super::others::Others;
+
 /// Rounds at least and at most.
 const ROUNDS: [usize; 2] = [5, 21];
 /// Seconds of a round, where there is time for more than the fewest.
@@ -51,6 +53,8 @@ pub struct Rounds {
     pub count: usize,
     /// Runs of each.
     pub runs: usize,
+    /// What other processes did meanwhile.
+    pub others: Others,
     seconds_a_run: Vec<f64>,
     latencies: Vec<f64>,
 }
@@ -58,7 +62,7 @@ pub struct Rounds {
 impl Rounds {
     pub fn new(target: Target, once: Duration, stream: bool) -> Rounds {
         let runs = target.runs(once).max(if stream { STEPS } else { 1 });
-        Rounds { count: target.rounds, runs, seconds_a_run: Vec::new(), latencies: Vec::new() }
+        Rounds { count: target.rounds, runs, ..Rounds::default() }
     }
 
     pub fn push(&mut self, round: Round) {
@@ -69,6 +73,11 @@ impl Rounds {
     /// Seconds of a run: those of the median round, the fastest and the slowest.
     pub fn seconds(&self) -> [f64; 3] {
         [0.5, 0.0, 1.0].map(|q| quantile(&self.seconds_a_run, q))
+    }
+
+    /// Seconds of a run, of every round.
+    pub fn seconds_a_run(&self) -> &[f64] {
+        &self.seconds_a_run
     }
 
     /// Seconds from the begin of a run to its end: p50 and p99.

@@ -26,6 +26,11 @@ pub struct Measured {
 }
 
 impl Compared {
+    /// Those of its best mode.
+    pub fn rates(&self, case: &Case) -> Option<Rates> {
+        self.result.as_ref().map(|measured| Rates::new(case.batch, &measured.rounds))
+    }
+
     /// Rows under ours in the table.
     pub fn text(&self, case: &Case, steps: usize) -> String {
         let mut lines = Vec::new();

@@ -130,7 +130,8 @@ impl Contest<'_> {
     pub fn round(&mut self) -> Result<()> {
         let Some(process) = &mut self.process else { return Ok(()) };
         for best in self.rivals.iter_mut().filter_map(|rival| rival.best.as_mut()) {
-            let reply = process.ask(&json!({ "do": "run", "mode": best.index, "runs": best.rounds.runs }))?;
+            let request = json!({ "do": "run", "mode": best.index, "runs": best.rounds.runs });
+            let reply = best.rounds.others.during(Some(process.id()), || process.ask(&request))?;
             if let Some(error) = reply["error"].as_str() {
                 return Err(process.fault(error));
             }

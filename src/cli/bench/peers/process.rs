@@ -51,6 +51,11 @@ impl Process {
         Ok(Process { python: python.into(), folder, child, requests, replies: BufReader::new(replies) })
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the harness replies.
     pub fn ask(&mut self, request: &Value) -> Result<Value> {
         let mut reply = String::new();
