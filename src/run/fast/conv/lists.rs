@@ -176,10 +176,12 @@ impl<'a> Events<'a> {
                 let mut under_units = [(0, 0, 0); 8];
                 let mut count = 0;
                 for unit in first..(first + of_chunk).min(layout.taps * units) {
-                    if let Some((row, column)) = under(g, unit / units, at) {
-                        let list = (column * units + unit % units) * self.steps;
-                        under_units[count] =
-                            (row % rows.len(), list, ((unit - first) * layout.unit * layout.lanes) as u8);
+                    let Some((row, column)) = under(g, unit / units, at) else { continue };
+                    let (row, list) = (row % rows.len(), (column * units + unit % units) * self.steps);
+                    let starts = &rows[row].lists.starts;
+                    // What is silent in all steps is passed over; so are most inputs of some.
+                    if starts[list] != starts[list + self.steps] {
+                        under_units[count] = (row, list, ((unit - first) * layout.unit * layout.lanes) as u8);
                         count += 1;
                     }
                 }

@@ -58,6 +58,9 @@ fn add_run<const B: usize, const FIRST: bool, const LAST: bool>(
     sums: &mut [Sum<B>],
     partial: &mut [Sum<B>],
 ) {
+    if FIRST && LAST && run.starts.first() == run.starts.last() {
+        return;
+    }
     for (t, (sum, partial)) in sums.iter_mut().zip(partial).enumerate() {
         let list = match run.starts.get(t..t + 2) {
             Some(&[start, end]) => &run.entries[start as usize..end as usize],
