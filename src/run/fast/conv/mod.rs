@@ -1,5 +1,6 @@
-//! Convolution, with neurons behind it or alone. Sums are made for a tile of output cells and all steps at once: of two blocks of 32 output
-//! channels, one chunk of weights after the other, which stays in the first cache; neurons step through them then.
+//! Convolution, with neurons behind it or alone. Sums are made for a tile of output cells and all steps at once: of two
+//! blocks of 32 output channels, one chunk of weights after the other, which stays in the first cache; neurons step
+//! through them then.
 
 mod cell;
 mod layout;
