@@ -235,7 +235,11 @@ impl Gpu {
     /// Keeps a buffer that [`Gpu::staging`] has given, no longer mapped, for the next who wants one.
     pub(super) fn keep_staging(&self, buffer: wgpu::Buffer) {
         const MOST: usize = 8;
-        if let Ok(mut kept) = self.shared.staging.lock() {
+        // A large one is worth its memory more than its making.
+        const LARGEST: u64 = 16 << 20;
+        if buffer.size() <= LARGEST
+            && let Ok(mut kept) = self.shared.staging.lock()
+        {
             kept.truncate(MOST - 1);
             kept.insert(0, buffer);
         }
