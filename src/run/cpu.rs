@@ -205,20 +205,16 @@ impl Workspace {
         for (number, step, window) in course.plan.walk(course.window, part) {
             let fast = course.fast.map(|fast| (fast, number));
             let start = self.profile.as_ref().map(Profiler::now);
-            self.dispatch_on(course.plan, step, fast, window, course.input);
+            self.dispatch(course.plan, step, fast, window, course.input);
             if let (Some(profile), Some(start)) = (&self.profile, start) {
                 profile.on_this_thread(course.plan, number, start);
             }
         }
     }
 
-    /// Runs one plan step, on the input that was taken in.
-    pub(super) fn dispatch(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window) {
-        self.dispatch_on(plan, step, fast, window, None);
-    }
-
-    /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile.
-    fn dispatch_on(
+    /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile. `input`:
+    /// that of the plan, where it was not taken in.
+    pub(super) fn dispatch(
         &mut self,
         plan: &Plan,
         step: &Step,

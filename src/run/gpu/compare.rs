@@ -106,7 +106,7 @@ impl Both {
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
         self.prepared.record(&mut encoder, &schedule.dispatches);
         gpu.queue().submit([encoder.finish()]);
-        self.cpu.dispatch(plan, step, None, window);
+        self.cpu.dispatch(plan, step, None, window, None);
         for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
             let Slot::Buffer(buffer) = *slot else { continue };
             if info.access == Access::Read {
