@@ -183,7 +183,9 @@ impl Session {
                 let got = sample.len();
                 return Err(Error::Request(format!("sample {i}: expected {frame} values{times}, got {got}")));
             }
-            let check = || check_values(sample, self.network.input.kind);
+            // Not the session itself: on the web it belongs to its thread.
+            let kind = self.network.input.kind;
+            let check = || check_values(sample, kind);
             let checked = match &self.threads {
                 Some(threads) if sample.len() >= WORTH_THREADS => threads.install(check),
                 _ => check(),

@@ -160,7 +160,6 @@ impl Gpu {
 
     /// The same GPU, which finds pipelines in a file of this folder if it compiled them before, and keeps new ones there. Of
     /// no effect where the driver has no such thing.
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn keep_pipelines(&self, folder: &std::path::Path) -> Gpu {
         Gpu { cache: Cache::new(self, folder).map(Arc::new), ..self.clone() }
     }
