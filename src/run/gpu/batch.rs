@@ -100,9 +100,7 @@ impl GpuMachine {
         for chunk in chunks {
             results.extend(chunk.finish(&self.gpu, &plan).await?);
         }
-        if let Some(timestamps) = &self.timestamps {
-            timestamps.collect(&self.gpu, &plan).await?;
-        }
+        self.collect_times(&plan).await?;
         Ok(results)
     }
 
@@ -116,10 +114,16 @@ impl GpuMachine {
         chunk.submit(Queue { prepared, timestamps: self.timestamps.as_ref() }, &[sample], self.clock).await?;
         self.clock += self.plan.steps_of(sample) as u64;
         let result = chunk.finish(&self.gpu, &self.plan).await?.pop().unwrap_or_default();
-        if let Some(timestamps) = &self.timestamps {
-            timestamps.collect(&self.gpu, &self.plan).await?;
-        }
+        self.collect_times(&self.plan).await?;
         Ok(result)
+    }
+
+    /// Waits for the times of dispatches, where they are taken.
+    async fn collect_times(&self, plan: &Plan) -> Result<()> {
+        match &self.timestamps {
+            Some(timestamps) => timestamps.collect(&self.gpu, plan).await,
+            None => Ok(()),
+        }
     }
 
     /// The state of the stream; `None` where it has not begun.
