@@ -36,11 +36,12 @@ pub fn compile(network: &Network, request: &Request) -> Result<Plan> {
 }
 
 impl InputKind {
-    /// Bit planes of the input's edge, where so many are enough for counts; 0: reals.
+    /// Bit planes of the input's edge, where so many are enough for counts; 0: reals. Counts have two at least: what has
+    /// one are spikes, whose sums over time and operations are reckoned in another way, whatever the samples hold.
     pub(super) fn planes(self, enough: u32) -> u32 {
         match self {
             InputKind::Real => 0,
-            InputKind::Counts => enough.clamp(1, Request::MOST_INPUT_PLANES),
+            InputKind::Counts => enough.clamp(2, Request::MOST_INPUT_PLANES),
             InputKind::Bits => 1,
         }
     }

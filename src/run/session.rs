@@ -321,8 +321,17 @@ impl Session {
             streaming: self.options.initial_state.is_some(),
             binding_limit: self.options.device.binding_limit(),
             memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
+            count_planes: match self.initial_planes() {
+                Some(planes) if planes > Request::default().count_planes => Request::MOST_COUNT_PLANES,
+                _ => Request::default().count_planes,
+            },
             ..Request::default()
         }
+    }
+
+    /// Bit planes that counts in the given state need.
+    fn initial_planes(&self) -> Option<u32> {
+        self.options.initial_state.as_ref().map(|state| bits_of(state.largest_past()))
     }
 
     /// Bit planes that an input of counts needs for these samples.
@@ -330,8 +339,9 @@ impl Session {
         if self.network.input.kind != InputKind::Counts {
             return Request::MOST_INPUT_PLANES;
         }
-        let largest = |sample: &&[f32]| sample.iter().fold(1, |largest, &x| largest.max(x as u32));
-        32 - samples.iter().map(largest).max().unwrap_or(1).leading_zeros()
+        let largest = |sample: &&[f32]| sample.iter().fold(0, |largest, &x| largest.max(x as u32));
+        let planes = bits_of(samples.iter().map(largest).max().unwrap_or(0)).max(2);
+        planes.max(self.initial_planes().unwrap_or(0)).min(Request::MOST_INPUT_PLANES)
     }
 
     /// The machine for batches under a request, which is about to run one, or not; the last one where that will do.
@@ -357,6 +367,11 @@ impl Session {
         let machine = self.batch.as_mut().ok_or_else(|| Error::Request("no machine".into()))?;
         Ok((machine, &self.how))
     }
+}
+
+/// Bits of a whole number.
+fn bits_of(number: u32) -> u32 {
+    u32::BITS - number.leading_zeros()
 }
 
 /// Whether every value can be an input of this kind.

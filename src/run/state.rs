@@ -84,6 +84,13 @@ impl State {
         safetensors::serialize(views, Some(metadata)).map_err(failed)
     }
 
+    /// The largest number of spikes, or of input, that it holds of a past step.
+    pub(super) fn largest_past(&self) -> u32 {
+        let counts = |name: &String| name.ends_with(".past") || name.ends_with(".last");
+        let tensors = self.tensors.iter().filter(|(name, _)| counts(name));
+        tensors.flat_map(|(_, tensor)| tensor.data()).fold(0, |largest, &x| largest.max(x as u32))
+    }
+
     /// In the layout of a plan, whose states outlive a run.
     ///
     /// # Errors

@@ -5,11 +5,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use saltatory::network::{Network, Readout};
+use saltatory::layer::Layer;
+use saltatory::network::{InputKind, InputSpec, Network, Readout};
+use saltatory::neuron::rules::SpikesPerStep;
+use saltatory::neuron::{Dialect, If, Neuron, RuleChanges};
 use saltatory::run::{Confident, Device, Options, Output, State, verify};
 use saltatory::{Session, Tensor};
 
-use crate::random::Recipe;
+use crate::random::{Noise, Recipe};
 use crate::{bits, on_random_networks};
 
 /// Sequences of different length: the first is the longest, no longer than `steps`.
@@ -172,6 +175,56 @@ fn a_certain_sample_stops_with_the_scores_it_has() {
         Ok(())
     });
     assert!(stopped.get() > 400 && late.get() > 40, "{} {}", stopped.get(), late.get());
+}
+
+#[test]
+fn a_state_of_large_counts_begins_a_batch() {
+    // A neuron that fires 300 times in a step, one step before its target; and an input of 200, with a delay behind it.
+    let rules = RuleChanges { spikes: Some(SpikesPerStep::Many), ..Default::default() };
+    let many: Neuron = If::default().into();
+    let counts = InputSpec { kind: InputKind::Counts, ..Default::default() };
+    let builder = || Network::new([1]).input(counts.clone()).dialect(Dialect::Sinabs);
+    let scale = || Layer::Scale(Tensor::filled([1], 1.5));
+    let fires = builder().layer(scale()).spiking(many.with(rules)).layer(Layer::Delay(vec![1])).layer(scale());
+    let waits = builder().layer(Layer::Delay(vec![1])).layer(scale());
+    for network in [fires.build().unwrap(), waits.build().unwrap()] {
+        for device in [Device::Cpu, Device::Reference] {
+            let options = Options { device, readout: Some(Readout::Trace), ..Default::default() };
+            let mut session = Session::new(network.clone(), options.clone()).unwrap();
+            session.advance(&[200.0], Some(1)).unwrap();
+            let initial_state = session.state().unwrap().map(Arc::new);
+            let alone = session.advance(&[1.0, 0.0], Some(2)).unwrap();
+            assert!(alone.scores.data()[0] >= 300.0, "{:?}", alone.scores);
+            let given = Options { initial_state, ..options };
+            let batch = Session::new(network.clone(), given).unwrap().run_samples(&[&[1.0, 0.0]], Some(2)).unwrap();
+            assert_eq!(bits(batch.scores.data()), bits(alone.scores.data()));
+        }
+    }
+}
+
+#[test]
+fn the_largest_count_of_a_batch_is_of_no_effect() {
+    let mut noise = Noise::new(5);
+    let counts = InputSpec { kind: InputKind::Counts, ..Default::default() };
+    let mut network = Network::new([40]).input(counts).linear(7).build().unwrap();
+    network.init(3).unwrap();
+    let mut sample = |largest: f32| (0..6 * 40).map(|_| (noise.next() * largest).round()).collect::<Vec<f32>>();
+    let samples: Vec<Vec<f32>> = [1.0, 1.0, 2.0, 9.0, 255.0].map(&mut sample).into();
+    for (device, readout) in [
+        (Device::Cpu, Readout::Mean),
+        (Device::Cpu, Readout::Sum),
+        (Device::Reference, Readout::Mean),
+        (Device::Reference, Readout::Sum),
+    ] {
+        let options = Options { device, readout: Some(readout), record: true, ..Default::default() };
+        let all =
+            Session::new(network.clone(), options.clone()).unwrap().run_samples(&slices(&samples), Some(6)).unwrap();
+        for (index, sample) in samples.iter().enumerate() {
+            let alone =
+                Session::new(network.clone(), options.clone()).unwrap().run_samples(&[sample], Some(6)).unwrap();
+            same(&all, index, &alone).unwrap();
+        }
+    }
 }
 
 #[test]
