@@ -31,6 +31,7 @@
 //! | [`plan`] | what is computed in which order, on which memory; prints as text |
 //! | [`run`] | sessions, the machines (plain, fast, GPU), what is counted and recorded |
 //! | [`io`] | samples, also read ahead; labels, scores, NIR files |
+//! | [`train`] | gradients, losses, optimisers |
 //! | [`workloads`] | the networks that speed is measured on |
 //!
 //! # How to add a ...
@@ -54,6 +55,7 @@ pub mod plan;
 pub mod run;
 pub mod shared;
 pub mod tensor;
+pub mod train;
 pub mod workloads;
 
 pub use error::{Error, Result};

@@ -21,6 +21,7 @@
 pub mod affine;
 pub mod bind;
 pub mod rules;
+pub mod surrogate;
 
 mod models;
 pub(crate) mod param;

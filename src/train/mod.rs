@@ -1,0 +1,22 @@
+//! Training: surrogate gradients through time.
+//!
+//! A [`Trainer`] takes a network and batches of labelled samples; [`Trainer::step`] computes the loss, its gradients and
+//! one step of the optimiser. The steps of the computation are a plan of the same kernels that networks run on, and of
+//! those that go back; see [`plan`].
+//!
+//! ```
+//! use saltatory::{Network, neuron::Lif, train::{Trainer, TrainOptions}};
+//!
+//! let network = Network::new([2]).linear(8).spiking(Lif::tau(2.0)).linear(2).steps(4).build()?;
+//! let mut trainer = Trainer::new(network, TrainOptions::default())?;
+//! let report = trainer.step(&[&[0.0, 1.0], &[1.0, 0.0]], &[0, 1])?;
+//! assert!(report.loss > 0.0 && report.correct <= 2);
+//! # Ok::<(), saltatory::Error>(())
+//! ```
+
+mod options;
+mod trainer;
+
+pub use crate::neuron::surrogate::{Surrogate, SurrogateKind};
+pub use options::{Loss, LossKind, Momentum, Optimiser, Over, TrainOptions};
+pub use trainer::{StepReport, Trainer, TrainerState};

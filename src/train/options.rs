@@ -1,0 +1,132 @@
+//! What training is asked to do, apart from the data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::neuron::surrogate::Surrogate;
+use crate::run::Device;
+
+/// How a network is trained.
+#[derive(Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// Steps per sample; `None`: those the network fixes.
+    pub steps: Option<usize>,
+    /// What is made small.
+    pub loss: Loss,
+    /// How parameters follow their gradients.
+    pub optimiser: Optimiser,
+    /// What stands for the derivative of a spike.
+    pub surrogate: Surrogate,
+    /// Gradients do not flow through resets; `None`: as the network's rules say.
+    pub detach_reset: Option<bool>,
+    /// Gradients longer than this, all parameters together, are made as long.
+    pub clip_norm: Option<f64>,
+    /// Seed of missing weights and of dropout.
+    pub seed: u64,
+    /// Where it runs.
+    pub device: Device,
+    /// Threads; `None`: one for each core.
+    pub threads: Option<usize>,
+}
+
+/// What is made small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Loss {
+    /// How scores and labels are compared.
+    pub kind: LossKind,
+    /// What the scores are, of an output over time.
+    pub over: Over,
+}
+
+/// How scores and labels are compared; means over the samples of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// Softmax and cross-entropy.
+    #[default]
+    CrossEntropy,
+    /// Mean over the classes of the squared difference from 1 for the label and 0 for all others.
+    Mse,
+}
+
+/// What scores are, of an output over time: potentials, or spikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Over {
+    /// The mean over the steps; of spikes, the rate.
+    #[default]
+    Mean,
+    /// The sum over the steps; of spikes, their number.
+    Sum,
+    /// The last step.
+    Last,
+    /// Every step has a loss of its own, and their mean counts.
+    EachStep,
+}
+
+/// How parameters follow their gradients: PyTorch's definitions and defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "name", deny_unknown_fields)]
+pub enum Optimiser {
+    /// Stochastic gradient descent.
+    Sgd {
+        /// Learning rate (0.1).
+        #[serde(default = "tenth")]
+        lr: f64,
+        /// Momentum (0).
+        #[serde(default)]
+        momentum: f64,
+        /// Nesterov's momentum.
+        #[serde(default)]
+        nesterov: bool,
+        /// Weight decay, added to the gradient (0).
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Adam.
+    Adam(Momentum),
+    /// Adam with decoupled weight decay.
+    AdamW(Momentum),
+}
+
+/// The parameters of Adam.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Momentum {
+    /// Learning rate (0.001).
+    pub lr: f64,
+    /// Decay of the first moment (0.9).
+    pub beta1: f64,
+    /// Decay of the second moment (0.999).
+    pub beta2: f64,
+    /// Added to the root of the second moment (1e-8).
+    pub eps: f64,
+    /// Weight decay (0; PyTorch's AdamW has 0.01).
+    pub weight_decay: f64,
+}
+
+impl Default for Momentum {
+    fn default() -> Self {
+        Momentum { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl Default for Optimiser {
+    fn default() -> Self {
+        Optimiser::Adam(Momentum::default())
+    }
+}
+
+impl Optimiser {
+    /// The learning rate it begins with.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Optimiser::Sgd { lr, .. } => *lr,
+            Optimiser::Adam(momentum) | Optimiser::AdamW(momentum) => momentum.lr,
+        }
+    }
+}
+
+fn tenth() -> f64 {
+    0.1
+}
