@@ -52,6 +52,7 @@ pub mod layer;
 pub mod network;
 pub mod neuron;
 pub mod plan;
+mod random;
 pub mod run;
 pub mod shared;
 pub mod tensor;

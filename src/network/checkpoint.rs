@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Layer, loaded};
 use crate::neuron::Param;
 use crate::tensor::{Shape, Tensor};
+use crate::train::Recipe;
 use archive::Archive;
 
 /// The metadata key of a safetensors file under which the network stands as TOML.
@@ -117,19 +118,33 @@ pub fn load_weights(file: NetworkFile, path: impl AsRef<Path>) -> Result<Loaded>
 /// # Errors
 /// [`Error::File`] where the file is damaged or carries no network.
 pub fn read(path: impl AsRef<Path>) -> Result<Network> {
+    read_with_recipe(path).map(|(network, _)| network)
+}
+
+/// The same, and how the network was trained, where the file says so.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_recipe(path: impl AsRef<Path>) -> Result<(Network, Option<Recipe>)> {
     let path = path.as_ref();
     let bytes = archive::bytes(path)?;
-    let archive = Archive::new(path, &bytes)?;
+    of_archive(&Archive::new(path, &bytes)?)
+}
+
+/// The network in an archive.
+pub(crate) fn of_archive(archive: &Archive) -> Result<(Network, Option<Recipe>)> {
     let Some(text) = archive.metadata(NETWORK_KEY) else {
         return Err(Error::file(
-            path,
+            archive.path,
             format!(
                 "has weights, but no network (no metadata `{NETWORK_KEY}`): describe the network in a `.toml` \
                  file, and give this one with it (`--weights`)"
             ),
         ));
     };
-    Ok(fill(file::parse(text, path)?, &archive)?.network)
+    let mut file = file::parse(text, archive.path)?;
+    let recipe = file.train.take();
+    Ok((fill(file, archive)?.network, recipe))
 }
 
 /// Writes a network with its weights. An older file of that name is replaced at once or, on an error, not at all.
@@ -138,25 +153,46 @@ pub fn read(path: impl AsRef<Path>) -> Result<Network> {
 /// [`Error::Layer`] where weights are missing, [`Error::Io`].
 pub fn save(network: &Network, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
+    archive::write(path, &to_bytes(network, &Beside::default(), path)?)
+}
+
+/// What a file holds beside a network and its weights.
+#[derive(Default)]
+pub(crate) struct Beside<'a> {
+    /// How the network is trained.
+    pub recipe: Option<&'a Recipe>,
+    /// More tensors, by names that no layer's have.
+    pub tensors: Vec<(String, &'a Tensor)>,
+    /// More metadata.
+    pub metadata: Option<(&'static str, String)>,
+}
+
+/// The content of a file that [`read`] reads; `path` is what errors call it.
+pub(crate) fn to_bytes(network: &Network, beside: &Beside<'_>, path: &Path) -> Result<Vec<u8>> {
     for Node { name, layer } in &network.nodes {
         let held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
         if let Some(missing) = slots(layer).into_iter().find(|slot| !held.contains(slot)) {
             loaded(name, missing, &None)?;
         }
     }
-    let metadata = HashMap::from([(NETWORK_KEY.to_owned(), file::text(network, Scales::Named)?)]);
-    let mut list = Vec::new();
-    for Node { name, layer } in &network.nodes {
-        for (what, tensor) in tensors(layer) {
-            list.push((format!("{name}.{what}"), tensor.shape().to_vec(), little_endian(tensor.data())));
-        }
+    let mut text = file::text(network, Scales::Named)?;
+    if let Some(recipe) = beside.recipe {
+        text = format!("{text}\n{}", recipe.to_toml()?);
     }
+    let mut metadata = HashMap::from([(NETWORK_KEY.to_owned(), text)]);
+    metadata.extend(beside.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    let of_layers = network.nodes.iter().flat_map(|Node { name, layer }| {
+        tensors(layer).into_iter().map(move |(what, tensor)| (format!("{name}.{what}"), tensor))
+    });
+    let others = beside.tensors.iter().map(|(name, tensor)| (name.clone(), *tensor));
+    let list = of_layers.chain(others).map(|(name, tensor)| (name, tensor.shape(), little_endian(tensor.data())));
+    let list: Vec<_> = list.collect();
     let views = list
         .iter()
-        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)));
-    let failed = |e: safetensors::SafeTensorError| Error::file(path, e.to_string());
-    let views: Vec<_> = views.collect::<Result<_, _>>().map_err(failed)?;
-    archive::write(path, &safetensors::serialize(views, Some(metadata)).map_err(failed)?)
+        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name, view)));
+    let views: Result<Vec<_>, _> = views.collect();
+    let bytes = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
+    bytes.map_err(|e| Error::file(path, e.to_string()))
 }
 
 fn little_endian(values: &[f32]) -> Cow<'_, [u8]> {

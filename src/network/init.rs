@@ -4,6 +4,7 @@ use super::checkpoint::{input_shapes, slot_mut, slot_shape, slots};
 use super::{Network, Node};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, MAX_ELEMENTS};
+use crate::random::Stream;
 use crate::tensor::{Tensor, element_count};
 
 impl Network {
@@ -24,7 +25,7 @@ impl Network {
                     let message = format!("a {slot} of shape {shape:?} has more than {MAX_ELEMENTS} elements");
                     return Err(Error::layer(name.as_str(), message));
                 }
-                let stream = Stream::new(seed, index, position);
+                let stream = Stream::new(seed, place(index, position));
                 let value = initial(layer, slot, &input, shape, stream);
                 if let Some(place @ None) = slot_mut(layer, slot) {
                     *place = Some(value);
@@ -33,6 +34,11 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// Where a tensor's numbers are drawn: by its layer's position and its own in the layer.
+fn place(node: usize, slot: usize) -> u32 {
+    (node as u32).wrapping_mul(8).wrapping_add(slot as u32)
 }
 
 fn initial(layer: &Layer, slot: &str, input: &[usize], shape: Vec<usize>, stream: Stream) -> Tensor {
@@ -54,37 +60,6 @@ fn fan_in(layer: &Layer, input: &[usize]) -> Option<usize> {
         let weight = slot_shape(layer, "weight", input).unwrap_or_default();
         weight.iter().skip(1).product()
     })
-}
-
-/// A counter-based generator: the n-th number is a hash of n and a key, so numbers may be drawn in any order.
-#[derive(Clone, Copy)]
-struct Stream {
-    key: [u32; 2],
-}
-
-impl Stream {
-    /// The key is made of the seed, a layer's position and a tensor's position in the layer.
-    fn new(seed: u64, node: usize, slot: usize) -> Self {
-        let place = lowbias32((node as u32).wrapping_mul(8).wrapping_add(slot as u32).wrapping_add(0x9e37_79b9));
-        let (low, high) = (seed as u32, (seed >> 32) as u32);
-        let first = lowbias32(lowbias32(low ^ place).wrapping_add(high));
-        Stream { key: [first, lowbias32(first ^ lowbias32(high.wrapping_add(place)))] }
-    }
-
-    /// The n-th number, uniform in [0, 1) with 24 bits.
-    fn uniform(self, n: u32) -> f32 {
-        let bits = lowbias32(lowbias32(n ^ self.key[0]).wrapping_add(self.key[1]));
-        (bits >> 8) as f32 / (1u32 << 24) as f32
-    }
-}
-
-/// An invertible 32-bit hash with little bias (Chris Wellons, hash-prospector).
-fn lowbias32(mut x: u32) -> u32 {
-    x ^= x >> 16;
-    x = x.wrapping_mul(0x7feb_352d);
-    x ^= x >> 15;
-    x = x.wrapping_mul(0x846c_a68b);
-    x ^ (x >> 16)
 }
 
 #[cfg(test)]
@@ -128,12 +103,4 @@ mod tests {
         assert!(mean.abs() < 4.0 * (1.0 / 3.0 / n).sqrt(), "{mean}");
         assert!((square - 1.0 / 3.0).abs() < 4.0 * (4.0 / 45.0 / n).sqrt(), "{square}");
     }
-
-    #[test]
-    fn hash_is_the_published_one() {
-        assert_eq!([0, 1, 2, 0xdead_beef].map(lowbias32), HASHED);
-    }
-
-    /// Computed from the published definition with arbitrary-precision integers.
-    const HASHED: [u32; 4] = [0, 0x6889_90c0, 0xd113_2181, 0xe628_c683];
 }

@@ -21,7 +21,7 @@ pub use builder::Builder;
 pub use compile::compile;
 pub use dialect_file::DialectChoice;
 pub use graph::order;
-pub use open::{OpenOptions, open};
+pub use open::{OpenOptions, open, open_with_recipe};
 
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +148,19 @@ pub struct InputSpec {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+impl InputSpec {
+    /// What zero in a file becomes, for each channel: black.
+    pub fn black(&self) -> Vec<f32> {
+        let of = |values: &[f64], channel: usize, default: f64| match values {
+            [] => default,
+            [one] => *one,
+            all => all.get(channel).copied().unwrap_or(default),
+        };
+        let channels = self.shape.first().copied().unwrap_or(1);
+        (0..channels).map(|c| ((0.0 - of(&self.mean, c, 0.0)) / of(&self.std, c, 1.0)) as f32).collect()
+    }
 }
 
 impl Readout {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DialectChoice, Network, checkpoint, file};
 use crate::error::{Error, Result};
+use crate::train::Recipe;
 
 /// What a user may say about a network beside its file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,17 +34,32 @@ enum Kind {
 /// # Errors
 /// Where the file is of another kind or damaged, or the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Network> {
+    open_with_recipe(path, options).map(|(network, _)| network)
+}
+
+/// The same, and how the network is to be trained, where its file says so.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with_recipe(path: impl AsRef<Path>, options: &OpenOptions) -> Result<(Network, Option<Recipe>)> {
     let path = path.as_ref();
     let kind = kind(path)?;
     if let (Some(weights), Kind::Safetensors | Kind::Nir) = (&options.weights, kind) {
         let message = format!("carries its own weights; those of {} are for a `.toml` network", weights.display());
         return Err(Error::file(path, message));
     }
-    let mut network = match (kind, &options.weights) {
-        (Kind::Toml, Some(weights)) => checkpoint::load_weights(file::read(path)?, weights)?.network,
-        (Kind::Toml, None) => file::read(path)?.without_weights()?,
-        (Kind::Safetensors, _) => checkpoint::read(path)?,
-        (Kind::Nir, _) => return nir(path, options),
+    let (mut network, recipe) = match (kind, &options.weights) {
+        (Kind::Toml, weights) => {
+            let mut file = file::read(path)?;
+            let recipe = file.train.take();
+            let network = match weights {
+                Some(weights) => checkpoint::load_weights(file, weights)?.network,
+                None => file.without_weights()?,
+            };
+            (network, recipe)
+        }
+        (Kind::Safetensors, _) => checkpoint::read_with_recipe(path)?,
+        (Kind::Nir, _) => return nir(path, options).map(|network| (network, None)),
     };
     if let Some(choice) = &options.dialect {
         choice.apply(&mut network)?;
@@ -53,7 +69,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Network> {
         return Err(Error::Request(format!("dt must be above zero, got {}", network.dt)));
     }
     network.check()?;
-    Ok(network)
+    Ok((network, recipe))
 }
 
 #[cfg(feature = "nir")]

@@ -4,6 +4,10 @@
 //! one step of the optimiser. The steps of the computation are a plan of the same kernels that networks run on, and of
 //! those that go back; see [`plan`].
 //!
+//! What is around the steps: a [`Recipe`] says how a network is trained, [`mod@schedule`] how the learning rate goes,
+//! [`order`] and [`Augmenter`] what every step sees, and a [`Checkpoint`] keeps a training on disk. All of it depends on
+//! the seed and on where it is drawn for, so a training that is gone on with ends with the same bits.
+//!
 //! ```
 //! use saltatory::{Network, neuron::Lif, train::{Trainer, TrainOptions}};
 //!
@@ -14,9 +18,21 @@
 //! # Ok::<(), saltatory::Error>(())
 //! ```
 
+mod augment;
+pub mod checkpoint;
 mod options;
+mod order;
+mod progress;
+pub mod recipe;
+pub mod schedule;
 mod trainer;
 
 pub use crate::neuron::surrogate::{Surrogate, SurrogateKind};
+pub use augment::{Augment, Augmenter};
+pub use checkpoint::Checkpoint;
 pub use options::{Loss, LossKind, Momentum, Optimiser, Over, TrainOptions};
+pub use order::{order, split};
+pub use progress::{Best, Epoch, Point, Progress, Sums};
+pub use recipe::Recipe;
+pub use schedule::{Schedule, Warmup};
 pub use trainer::{StepReport, Trainer, TrainerState};

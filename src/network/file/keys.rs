@@ -14,7 +14,7 @@ use crate::neuron::RuleChanges;
 pub(in crate::network) const SIZES: RangeInclusive<usize> = 0..=MAX_ELEMENTS;
 
 /// A table whose keys are taken out one by one.
-pub(in crate::network) struct Keys<'a> {
+pub(crate) struct Keys<'a> {
     origin: &'a Path,
     place: String,
     table: Table,

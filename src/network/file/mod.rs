@@ -36,6 +36,9 @@
 //! name = "fc"
 //! type = "linear"
 //! out_features = 10
+//!
+//! [train]                       # how it is trained: the module `train::recipe`
+//! epochs = 10
 //! ```
 //!
 //! | type | keys |
@@ -68,11 +71,12 @@ mod read;
 mod text;
 mod write;
 
-pub(super) use keys::Keys;
+pub(crate) use keys::Keys;
 pub(super) use neuron::set_parameter;
 pub(super) use read::dialect;
 pub use read::{parse, read};
-pub(super) use text::{table, text as read_text};
+pub(crate) use text::table;
+pub(super) use text::text as read_text;
 pub use write::to_toml;
 pub(super) use write::{Scales, text};
 
@@ -81,6 +85,7 @@ use std::path::PathBuf;
 use super::checkpoint::slots;
 use super::{Network, Node};
 use crate::error::{Error, Result};
+use crate::train::Recipe;
 
 /// A network as its file describes it, and where its weights are to come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +94,8 @@ pub struct NetworkFile {
     pub network: Network,
     /// Which tensor each parameter takes.
     pub bindings: Vec<Binding>,
+    /// How it is trained, where the file says so: [`crate::train::recipe`].
+    pub train: Option<Recipe>,
     /// The file, for messages.
     pub origin: PathBuf,
 }
@@ -134,6 +141,6 @@ impl From<Network> for NetworkFile {
             }
         }
         let origin = PathBuf::from(&network.name);
-        NetworkFile { network, bindings, origin }
+        NetworkFile { network, bindings, train: None, origin }
     }
 }

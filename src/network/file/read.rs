@@ -14,11 +14,12 @@ use crate::layer::{Layer, Linear};
 use crate::network::nearest::listed;
 use crate::network::{Edge, InputSpec, Network, Node};
 use crate::neuron::{Dialect, RuleChanges};
+use crate::train::Recipe;
 
 /// More layers than this are taken for a mistake.
 const MAX_LAYERS: usize = 100_000;
 
-const TOP: [&str; 9] = ["name", "dialect", "dt", "steps", "readout", "output", "input", "rules", "layer"];
+const TOP: [&str; 10] = ["name", "dialect", "dt", "steps", "readout", "output", "input", "rules", "layer", "train"];
 
 /// Reads a network file. Schema: the module [`crate::network::file`].
 ///
@@ -35,7 +36,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<NetworkFile> {
 pub fn parse(text: &str, origin: &Path) -> Result<NetworkFile> {
     let mut keys = Keys::new(origin, "", table(text, origin)?);
     keys.only(&TOP)?;
-    let mut file = NetworkFile { network: header(&mut keys, origin)?, bindings: Vec::new(), origin: origin.into() };
+    let train = keys.table("train")?.map(|table| Recipe::read(keys.inside("train", table))).transpose()?;
+    let network = header(&mut keys, origin)?;
+    let mut file = NetworkFile { network, bindings: Vec::new(), train, origin: origin.into() };
     let mut reader = Reader { file: &mut file, sources: Vec::new(), loops: Vec::new() };
     let last = reader.layers(&mut keys)?;
     reader.connect(&keys)?;

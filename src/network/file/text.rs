@@ -23,7 +23,7 @@ pub(in crate::network) fn text(path: &Path) -> Result<String> {
 }
 
 /// Any TOML, with the line and column of a fault.
-pub(in crate::network) fn table(text: &str, origin: &Path) -> Result<Table> {
+pub(crate) fn table(text: &str, origin: &Path) -> Result<Table> {
     text.parse::<Table>().map_err(|e| {
         let mut start = e.span().map_or(0, |s| s.start).min(text.len());
         while !text.is_char_boundary(start) {
