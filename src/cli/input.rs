@@ -100,6 +100,18 @@ impl Input {
         Dataset::open(&paths, &options)
     }
 
+    /// Opens other samples, which are read alike: for a network whose file says `spec`.
+    pub fn open_others(&self, paths: &[PathBuf], labels: Option<PathBuf>, spec: &InputSpec) -> Result<Dataset> {
+        let spec = self.spec(spec);
+        let (time_first, single_sequence) = (self.time_first, self.one_sequence);
+        Dataset::open(paths, &Options { spec, time_first, single_sequence, labels, ..Options::default() })
+    }
+
+    /// What zero in a file becomes, for each channel.
+    pub fn black(&self, spec: &InputSpec) -> Vec<f32> {
+        self.spec(spec).black()
+    }
+
     /// How samples are read, as text in which every choice shows.
     pub fn choices(&self, spec: &InputSpec) -> String {
         let spec = self.spec(spec);

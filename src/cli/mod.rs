@@ -9,6 +9,8 @@ mod input;
 mod inspect;
 mod merge;
 mod model;
+#[cfg(feature = "charts")]
+mod paper;
 mod predictions;
 mod profile;
 mod progress;
@@ -17,6 +19,7 @@ mod report;
 mod run;
 mod sinks;
 mod tally;
+mod train;
 mod written;
 
 use std::process::ExitCode;
@@ -31,6 +34,7 @@ use saltatory::Error;
   saltatory run model.nir samples/ --dialect snntorch --steps 25
   saltatory run net.toml images.npy --weights weights.safetensors --labels labels.npy --output scores.npy
   saltatory run model.nir samples/ --output scores.npy --report report.json --resume
+  saltatory train net.toml train.npz --split 0.1 --out model.safetensors
   saltatory merge report-*.json --output scores.npy --report report.json
   saltatory inspect model.nir --plan
   saltatory devices
@@ -46,6 +50,8 @@ pub struct Arguments {
 enum Verb {
     /// Run a trained network on samples: predictions, accuracy, spikes, synaptic operations.
     Run(Box<run::Arguments>),
+    /// Train a network on labelled samples, with surrogate gradients through time.
+    Train(Box<train::Arguments>),
     /// Join what the shards of a run have written into what one run writes.
     Merge(merge::Arguments),
     /// Show a network: layers, shapes, parameters, rules of every neuron, memory, operations, the plan.
@@ -71,6 +77,7 @@ pub enum Outcome {
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Train(arguments) => train::run(&arguments),
         Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Devices(arguments) => devices::run(&arguments),

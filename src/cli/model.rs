@@ -1,9 +1,10 @@
 //! Which network, and under which rules: the options that `run` and `inspect` share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use saltatory::network::{self, DialectChoice, InputKind, OpenOptions, Readout};
+use saltatory::train::Recipe;
 use saltatory::{Network, Result};
 
 /// The network.
@@ -74,9 +75,14 @@ impl From<ReadoutArgument> for Readout {
 impl Model {
     /// Reads the network.
     pub fn open(&self) -> Result<Network> {
+        self.open_with_recipe().map(|(network, _)| network)
+    }
+
+    /// The same, and how the network is to be trained, where its file says so.
+    pub fn open_with_recipe(&self) -> Result<(Network, Option<Recipe>)> {
         let dialect = self.dialect.as_deref().map(DialectChoice::parse).transpose()?;
         let options = OpenOptions { weights: self.weights.clone(), dialect, dt: self.dt };
-        let mut network = network::open(&self.path, &options)?;
+        let (mut network, recipe) = network::open_with_recipe(&self.path, &options)?;
         if let Some(kind) = self.input_kind {
             network.input.kind = match kind {
                 KindArgument::Real => InputKind::Real,
@@ -84,7 +90,14 @@ impl Model {
                 KindArgument::Bits => InputKind::Bits,
             };
         }
-        Ok(network)
+        Ok((network, recipe))
+    }
+
+    /// The files it is read from, with what they hold.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        [("model", Some(self.path.as_path())), ("weights", self.weights.as_deref())]
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, path?)))
     }
 
     /// The model's path, as it was given.

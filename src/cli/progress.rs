@@ -9,6 +9,11 @@ pub fn bar(samples: usize, quiet: bool) -> ProgressBar {
     styled(samples, quiet, "{bar:40.cyan/blue} {pos}/{len} samples  {per_sec}  {eta} left  {msg}")
 }
 
+/// A bar over the samples of all epochs; its prefix says where, its message what came of it.
+pub fn training(samples: u64, quiet: bool) -> ProgressBar {
+    styled(samples as usize, quiet, "{prefix}  {bar:20.cyan/blue}  {msg}  {per_sec:.0}  {eta} left")
+}
+
 /// A bar over a few things that each take a while; hidden where nobody would see it.
 pub fn steps(count: usize, what: &str) -> ProgressBar {
     let bar = styled(count, false, &format!("{{spinner}} {{bar:20.cyan/blue}} {{pos}}/{{len}} {what}  {{msg}}"));

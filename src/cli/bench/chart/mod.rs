@@ -2,7 +2,6 @@
 
 mod bars;
 mod curves;
-mod paper;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use saltatory::{Error, Result};
 use super::case::Case;
 use super::line::Rates;
 use super::sweep::Measured;
+use crate::cli::paper;
 
 /// A chart in the making; drawn when all is known.
 pub struct Chart {
