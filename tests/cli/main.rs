@@ -16,6 +16,8 @@ mod shards;
 #[cfg(all(unix, feature = "arrow"))]
 mod tables;
 mod trace;
+mod train;
+mod train_night;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

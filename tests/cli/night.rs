@@ -14,7 +14,7 @@ const RUN: &str = "run net.safetensors x.npy --steps 100 --labels labels.npy --b
                    --output out.npy --predictions out.csv --report out.json --record out.npz";
 
 impl Bench {
-    fn start(&self, arguments: &str) -> Child {
+    pub fn start(&self, arguments: &str) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saltatory"));
         command.args(arguments.split_whitespace()).current_dir(self.path(""));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -1,7 +1,6 @@
 //! What a training says at its end: for people as text, for machines as JSON.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use saltatory::train::{Best, Epoch};
 use saltatory::{Error, Result};
@@ -36,8 +35,7 @@ impl Report {
     pub fn new(setup: &Setup, training: &Training<'_>, paths: &Paths) -> Result<Report> {
         let mut files = BTreeMap::from([("out", Written::of(&paths.out)?)]);
         for (option, path) in [("best", &paths.best), ("log", &paths.log)] {
-            // There is no best one where nothing was ever right.
-            if let Some(path) = path.as_deref().filter(|path: &&Path| path.exists()) {
+            if let Some(path) = path {
                 files.insert(option, Written::of(path)?);
             }
         }

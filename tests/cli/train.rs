@@ -1,0 +1,179 @@
+//! `train`: what is learnt and written, and what bad recipes and data do.
+
+use super::Bench;
+use super::files::{f32s, npy};
+
+/// A small network that learns which third of its input is bright.
+pub const NET: &str = "steps = 4\n[input]\nshape = [1, 4, 6]\n[[layer]]\ntype = \"flatten\"\n[[layer]]\n\
+                       type = \"linear\"\nname = \"fc1\"\nout_features = 12\n[[layer]]\ntype = \"lif\"\nname = \"lif\"\n\
+                       tau = 2.0\n[[layer]]\ntype = \"linear\"\nname = \"fc2\"\nout_features = 3\n";
+/// Its recipe: six steps an epoch.
+const RECIPE: &str = "[train]\nepochs = 4\nbatch = 9\nseed = 3\nsplit = 0.1\noptimiser = { name = \"adam\", lr = 1e-2 }\n";
+pub const TRAIN: &str = "train net.toml x.npy --labels y.npy --threads 1 --device cpu --out m.safetensors";
+/// Samples in `x.npy`.
+pub const SAMPLES: usize = 60;
+
+/// A folder with a network, a recipe, and samples that can be learnt.
+pub fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.folder.put("net.toml", format!("{NET}{RECIPE}").as_bytes());
+    bench.folder.put("plain.toml", NET.as_bytes());
+    let bright = |sample: usize, pixel: usize| f32::from(u8::from(pixel % 6 / 2 == sample % 3));
+    let noise = |i: usize| (i * 7919 % 101) as f32 / 200.0;
+    let pixel = |i: usize| bright(i / 24, i % 24) + noise(i);
+    let values: Vec<f32> = (0..SAMPLES * 24).map(pixel).collect();
+    bench.folder.put("x.npy", &npy("<f4", &[SAMPLES, 1, 4, 6], &f32s(&values)));
+    let labels: Vec<u8> = (0..SAMPLES).map(|i| (i % 3) as u8).collect();
+    bench.folder.put("y.npy", &npy("|u1", &[SAMPLES], &labels));
+    bench.folder.put("y9.npy", &npy("|u1", &[SAMPLES], &[9; SAMPLES]));
+    bench.folder.put("few.npy", &npy("|u1", &[2], &[1, 0]));
+    bench
+}
+
+#[test]
+fn a_network_learns_and_runs() {
+    let bench = bench();
+    let report: serde_json::Value =
+        serde_json::from_str(&bench.good(&format!("{TRAIN} --epochs 20 --best b.safetensors --log l.jsonl --json")))
+            .unwrap();
+    assert!(bench.hidden_files().is_empty(), "{:?}", bench.hidden_files());
+    assert_eq!((&report["samples"], &report["validation_samples"], &report["steps"]), (&54.into(), &6.into(), &120.into()));
+    let epochs = report["epochs"].as_array().unwrap();
+    let loss = |epoch: &serde_json::Value| epoch["loss"].as_f64().unwrap();
+    assert!(epochs.len() == 20 && loss(&epochs[19]) < 0.5 * loss(&epochs[0]), "{report}");
+    assert!(report["best"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+    assert!(epochs[19]["firing_rates"]["lif"].as_f64().unwrap() > 0.0);
+    for model in ["m.safetensors", "b.safetensors"] {
+        bench.good(&format!("run {model} x.npy --labels y.npy --report r.json"));
+        assert!(bench.json("r.json")["accuracy"].as_f64().unwrap() > 0.9, "{model}");
+    }
+    // What was trained can be trained on, by its own recipe.
+    let more = bench.good("train m.safetensors x.npy --labels y.npy --epochs 1 --out more.safetensors --json");
+    let more: serde_json::Value = serde_json::from_str(&more).unwrap();
+    assert!(loss(&more["epochs"][0]) < 0.5 * loss(&epochs[0]), "{more}");
+    assert_eq!(more["job"]["recipe's batch"], "9");
+}
+
+#[test]
+fn the_log_has_every_few_steps_and_every_epoch() {
+    let bench = bench();
+    let printed = bench.good(&format!("{TRAIN} --log l.jsonl --log-every 4"));
+    assert!(printed.lines().filter(|line| line.starts_with("epoch ")).count() == 4, "{printed}");
+    assert!(["validation", "samples/s", "m.safetensors"].iter().all(|part| printed.contains(part)), "{printed}");
+    let text = String::from_utf8(bench.read("l.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["kind"] == kind).collect::<Vec<_>>();
+    assert_eq!((of("steps").len(), of("epoch").len(), lines.len()), (6, 4, 10));
+    assert_eq!((&of("steps")[5]["step"], &of("steps")[5]["epoch"]), (&24.into(), &4.into()));
+    assert!(of("epoch").iter().all(|line| line["validation_accuracy"].is_number()));
+    let keys = ["loss", "accuracy", "learning_rate", "samples_per_second"];
+    assert!(lines.iter().all(|line| keys.iter().all(|key| line[key].is_number())), "{text}");
+    assert!(bench.good(&format!("{TRAIN} --quiet")).is_empty());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let bench = bench();
+    let train = |options: &str| {
+        bench.good(&format!("{TRAIN} --quiet --epochs 2 {options}"));
+        bench.read("m.safetensors")
+    };
+    let first = train("--augment shift=1,flip");
+    assert!(first == train("--augment shift=1,flip"));
+    assert!(first != train("--augment shift=1,flip --seed 4"));
+    assert!(first != train(""));
+}
+
+#[test]
+fn a_network_file_with_a_recipe_runs() {
+    let bench = bench();
+    bench.good(&format!("{TRAIN} --quiet --epochs 1"));
+    bench.good("run net.toml x.npy --weights m.safetensors");
+    bench.good("inspect net.toml");
+}
+
+/// Options or a recipe, and what the message must say.
+const REQUESTS: &[(&str, &[&str])] = &[
+    ("train net.toml x.npy --out m.safetensors", &["--labels", "class"]),
+    ("train net.toml x.npy --labels y9.npy --out m.safetensors", &["x.npy[0]", "label is 9", "3 outputs"]),
+    ("train net.toml x.npy --labels few.npy --out m.safetensors", &["few.npy", "60", "2"]),
+    ("train net.toml x.npy --labels y.npy", &["--out"]),
+    ("train net.toml x.npy --labels y.npy --out no-folder/m", &["no-folder"]),
+    ("train net.toml x.npy --labels y.npy --out m --log m", &["m", "--log"]),
+    ("train missing.toml x.npy --labels y.npy --out m.safetensors", &["missing.toml"]),
+    ("train net.toml missing.npy --labels y.npy --out m.safetensors", &["missing.npy"]),
+    ("train plain.toml x.npy --labels y.npy --out m.safetensors --best b.safetensors", &["--best", "--validation"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --split 0.001", &["split", "60"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --epochs 0", &["`epochs`"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --batch 0", &["`batch`"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --lr 0", &["`lr`"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --loss mae", &["`loss`", "mae", "mse"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --optimiser adam,beta3=1", &["`beta3`", "`beta1`"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --augment shift=4", &["`shift`", "at most 3", "4x6"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --log-every 0", &["--log-every"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --checkpoint -1", &["--checkpoint"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --readout trace", &["trace"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --curves c.jpg", &["--curves"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --steps 3", &["steps", "4", "3"]),
+    ("train typo.toml x.npy --labels y.npy --out m.safetensors", &["typo.toml", "`train`", "`epoch`", "are `epochs`"]),
+    ("train deep.toml x.npy --labels y.npy --out m.safetensors", &["deep.toml", "`optimiser`", "`learning_rate`", "`lr`"]),
+    ("run typo.toml x.npy", &["typo.toml", "`epoch`"]),
+];
+
+#[test]
+fn requests_that_cannot_be_met_leave_nothing_behind() {
+    let bench = bench();
+    bench.folder.put("typo.toml", format!("{NET}[train]\nepoch = 3\n").as_bytes());
+    let deep = format!("{NET}[train.optimiser]\nname = \"adam\"\nlearning_rate = 0.1\n");
+    bench.folder.put("deep.toml", deep.as_bytes());
+    let mut faults = Vec::new();
+    for (arguments, parts) in REQUESTS {
+        let message = bench.fails(arguments);
+        assert!(!message.contains("panicked"), "{arguments}: {message}");
+        for part in *parts {
+            if !message.contains(part) {
+                faults.push(format!("{arguments}: expected `{part}` in: {message}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[cfg(not(feature = "charts"))]
+#[test]
+fn curves_need_a_build_that_draws_them() {
+    let message = bench().fails(&format!("{TRAIN} --curves c.png"));
+    assert!(message.contains("--curves") && message.contains("--features charts"), "{message}");
+}
+
+#[cfg(feature = "charts")]
+#[test]
+fn curves_are_drawn() {
+    let bench = bench();
+    for every in [1, 50] {
+        bench.good(&format!("{TRAIN} --quiet --curves c.png --log-every {every}"));
+        assert!(bench.read("c.png").starts_with(b"\x89PNG"));
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_its_step_and_leaves_the_checkpoint() {
+    let bench = bench();
+    // One good epoch, then steps that throw the weights out of all range.
+    let options = "--optimiser sgd,lr=1e-30 --schedule step,every=1,gamma=1e68";
+    let output = bench.saltatory(&format!("{TRAIN} {options}"));
+    let message = super::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("epoch 2, step ") || message.contains("epoch 3, step "), "{message}");
+    assert!(message.contains(" of 6") && message.contains(".m.safetensors.checkpoint"), "{message}");
+    assert!(!bench.path("m.safetensors").exists());
+    assert_eq!(bench.hidden_files(), [".m.safetensors.checkpoint"]);
+    bench.good("run .m.safetensors.checkpoint x.npy --labels y.npy");
+}
+
+impl Bench {
+    /// Working files that were left.
+    pub fn hidden_files(&self) -> Vec<String> {
+        self.names().into_iter().filter(|name| name.starts_with('.')).collect()
+    }
+}
