@@ -64,7 +64,10 @@ impl Augment {
         };
         if self.shift >= height.min(width) {
             let most = height.min(width).saturating_sub(1);
-            let message = format!("augmentation: `shift`: expected at most {most} pixels of {height}x{width}, got {}", self.shift);
+            let message = format!(
+                "augmentation: `shift`: expected at most {most} pixels of {height}x{width}, got {}",
+                self.shift
+            );
             return Err(Error::Request(message));
         }
         if black.len() != channels {

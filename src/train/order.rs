@@ -63,7 +63,10 @@ mod tests {
         const MOST_OFF: f64 = 6.0 * 28.9;
         let mut counts = std::collections::BTreeMap::new();
         (0..6000).for_each(|epoch| *counts.entry(order(3, epoch, 3)).or_insert(0) += 1);
-        assert!(counts.len() == 6 && counts.values().all(|&c: &i32| f64::from(c - 1000).abs() < MOST_OFF), "{counts:?}");
+        assert!(
+            counts.len() == 6 && counts.values().all(|&c: &i32| f64::from(c - 1000).abs() < MOST_OFF),
+            "{counts:?}"
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@
 //!
 //! Every key has a default. Where a table has a name and nothing else, the name will do: `optimiser = "adam"`.
 
+mod ranges;
+
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -84,9 +86,6 @@ impl Default for Recipe {
     }
 }
 
-/// A key of a table, and whether its value will do.
-type Checked<'a> = (&'a str, f64, fn(f64) -> bool, &'a str);
-
 impl Recipe {
     /// The keys of `[train]`.
     pub const KEYS: [&str; 12] = [
@@ -131,7 +130,7 @@ impl Recipe {
             surrogate: part(&mut keys, "surrogate")?,
             augment: part(&mut keys, "augment")?,
         };
-        recipe.check().map_err(|message| keys.fail(message))?;
+        ranges::check(&recipe).map_err(|message| keys.fail(message))?;
         Ok(recipe)
     }
 
@@ -151,49 +150,7 @@ impl Recipe {
     pub fn learning_rate(&self, step: u64, length: Length) -> f64 {
         self.warmup.factor(step) * self.schedule.rate(self.optimiser.learning_rate(), step, length)
     }
-
-    /// Says which number is out of range.
-    fn check(&self) -> Result<(), String> {
-        let mut all: Vec<Checked<'_>> = vec![
-            ("`split`", self.split, |x| (0.0..1.0).contains(&x), "from 0 and below 1"),
-            ("`clip_norm`", self.clip_norm.unwrap_or(1.0), |x| x > 0.0, "above 0"),
-            ("`surrogate`: `alpha`", self.surrogate.alpha, |x| x > 0.0, "above 0"),
-            ("`warmup`: `start`", self.warmup.start, |x| (0.0..=1.0).contains(&x), "from 0 to 1"),
-            ("`optimiser`: `lr`", self.optimiser.learning_rate(), |x| x > 0.0, "above 0"),
-        ];
-        match self.optimiser {
-            Optimiser::Sgd { momentum, weight_decay, .. } => all.extend([
-                ("`optimiser`: `momentum`", momentum, (|x| (0.0..1.0).contains(&x)) as fn(f64) -> bool, FRACTION),
-                ("`optimiser`: `weight_decay`", weight_decay, |x| x >= 0.0, "at least 0"),
-            ]),
-            Optimiser::Adam(adam) | Optimiser::AdamW(adam) => all.extend([
-                ("`optimiser`: `beta1`", adam.beta1, (|x| (0.0..1.0).contains(&x)) as fn(f64) -> bool, FRACTION),
-                ("`optimiser`: `beta2`", adam.beta2, |x| (0.0..1.0).contains(&x), FRACTION),
-                ("`optimiser`: `eps`", adam.eps, |x| x >= 0.0, "at least 0"),
-                ("`optimiser`: `weight_decay`", adam.weight_decay, |x| x >= 0.0, "at least 0"),
-            ]),
-        }
-        match self.schedule {
-            Schedule::Constant => {}
-            Schedule::Step { every, gamma } => all.extend([
-                ("`schedule`: `every`", every as f64, (|x| x >= 1.0) as fn(f64) -> bool, "at least 1"),
-                ("`schedule`: `gamma`", gamma, |x| x > 0.0, "above 0"),
-            ]),
-            Schedule::Cosine { min, .. } => all.push(("`schedule`: `min`", min, |x| x >= 0.0, "at least 0")),
-            Schedule::OneCycle { pct_start, div_factor, final_div_factor } => all.extend([
-                ("`schedule`: `pct_start`", pct_start, (|x| (0.0..=1.0).contains(&x)) as fn(f64) -> bool, "from 0 to 1"),
-                ("`schedule`: `div_factor`", div_factor, |x| x > 0.0, "above 0"),
-                ("`schedule`: `final_div_factor`", final_div_factor, |x| x > 0.0, "above 0"),
-            ]),
-        }
-        match all.into_iter().find(|(_, value, good, _)| !(value.is_finite() && good(*value))) {
-            Some((key, value, _, range)) => Err(format!("{key}: expected a number {range}, got {value}")),
-            None => Ok(()),
-        }
-    }
 }
-
-const FRACTION: &str = "from 0 and below 1";
 
 /// A table of `[train]`, or the name that stands for one.
 fn part<T: DeserializeOwned + Default>(keys: &mut Keys, key: &str) -> Result<T> {
@@ -294,6 +251,7 @@ mod tests {
             ("optimiser = { name = \"adam\", lr = 0 }", &["`optimiser`", "`lr`", "got 0"]),
             ("optimiser = { name = \"adam\", lr = nan }", &["`lr`", "NaN"]),
             ("optimiser = { name = \"adam\", beta2 = 1.0 }", &["`beta2`", "below 1"]),
+            ("optimiser = { name = \"sgd\", nesterov = true }", &["`nesterov`", "`momentum`"]),
             ("optimiser = 3", &["`optimiser`", "table", "the integer 3"]),
             ("schedule = \"step\"", &["`schedule`", "every"]),
             ("schedule = { name = \"cosine\", min = -1 }", &["`schedule`", "`min`"]),

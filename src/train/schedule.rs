@@ -229,8 +229,7 @@ mod tests {
     fn warm_up_is_a_factor() {
         let warmup = Warmup { steps: 4, start: 0.25 };
         check("alone", |k| 0.1 * warmup.factor(k), &[0.025, 0.04375, 0.0625, 0.08125, 0.1, 0.1, 0.1]);
-        let (warmup, cosine) =
-            (Warmup { steps: 3, start: 0.25 }, Schedule::Cosine { by: Unit::Steps, min: 0.0 });
+        let (warmup, cosine) = (Warmup { steps: 3, start: 0.25 }, Schedule::Cosine { by: Unit::Steps, min: 0.0 });
         let expected = [
             0.025,
             0.04809698831278217,

@@ -8,7 +8,8 @@ pub const NET: &str = "steps = 4\n[input]\nshape = [1, 4, 6]\n[[layer]]\ntype = 
                        type = \"linear\"\nname = \"fc1\"\nout_features = 12\n[[layer]]\ntype = \"lif\"\nname = \"lif\"\n\
                        tau = 2.0\n[[layer]]\ntype = \"linear\"\nname = \"fc2\"\nout_features = 3\n";
 /// Its recipe: six steps an epoch.
-const RECIPE: &str = "[train]\nepochs = 4\nbatch = 9\nseed = 3\nsplit = 0.1\noptimiser = { name = \"adam\", lr = 1e-2 }\n";
+const RECIPE: &str =
+    "[train]\nepochs = 4\nbatch = 9\nseed = 3\nsplit = 0.1\noptimiser = { name = \"adam\", lr = 1e-2 }\n";
 pub const TRAIN: &str = "train net.toml x.npy --labels y.npy --threads 1 --device cpu --out m.safetensors";
 /// Samples in `x.npy`.
 pub const SAMPLES: usize = 60;
@@ -37,7 +38,10 @@ fn a_network_learns_and_runs() {
         serde_json::from_str(&bench.good(&format!("{TRAIN} --epochs 20 --best b.safetensors --log l.jsonl --json")))
             .unwrap();
     assert!(bench.hidden_files().is_empty(), "{:?}", bench.hidden_files());
-    assert_eq!((&report["samples"], &report["validation_samples"], &report["steps"]), (&54.into(), &6.into(), &120.into()));
+    assert_eq!(
+        (&report["samples"], &report["validation_samples"], &report["steps"]),
+        (&54.into(), &6.into(), &120.into())
+    );
     let epochs = report["epochs"].as_array().unwrap();
     let loss = |epoch: &serde_json::Value| epoch["loss"].as_f64().unwrap();
     assert!(epochs.len() == 20 && loss(&epochs[19]) < 0.5 * loss(&epochs[0]), "{report}");
@@ -116,7 +120,10 @@ const REQUESTS: &[(&str, &[&str])] = &[
     ("train net.toml x.npy --labels y.npy --out m.safetensors --curves c.jpg", &["--curves"]),
     ("train net.toml x.npy --labels y.npy --out m.safetensors --steps 3", &["steps", "4", "3"]),
     ("train typo.toml x.npy --labels y.npy --out m.safetensors", &["typo.toml", "`train`", "`epoch`", "are `epochs`"]),
-    ("train deep.toml x.npy --labels y.npy --out m.safetensors", &["deep.toml", "`optimiser`", "`learning_rate`", "`lr`"]),
+    (
+        "train deep.toml x.npy --labels y.npy --out m.safetensors",
+        &["deep.toml", "`optimiser`", "`learning_rate`", "`lr`"],
+    ),
     ("run typo.toml x.npy", &["typo.toml", "`epoch`"]),
 ];
 

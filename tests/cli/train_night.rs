@@ -101,7 +101,10 @@ fn leftovers_are_named_and_other_trainings_refused() {
     // The lock of a training that was killed is no one's.
     std::fs::remove_file(bench.path(".m.safetensors.lock")).unwrap();
     let message = bench.fails(&run);
-    assert!([".m.safetensors.checkpoint", "--resume", "--restart"].iter().all(|part| message.contains(part)), "{message}");
+    assert!(
+        [".m.safetensors.checkpoint", "--resume", "--restart"].iter().all(|part| message.contains(part)),
+        "{message}"
+    );
     std::fs::copy(bench.path("y.npy"), bench.path("y2.npy")).unwrap();
     std::fs::copy(bench.path("net.toml"), bench.path("net2.toml")).unwrap();
     for (from, to, part) in [

@@ -57,15 +57,26 @@ impl Curves {
             let (left, right) = area.split_horizontally(PANEL.0);
             let [bottom, top] = decades(loss.iter().map(|&(_, loss)| loss.max(1e-6)).chain([1.0]));
             let mut chart = builder(&left, "loss").build_cartesian_2d(0.0..all, (bottom..top).log_scale())?;
-            chart.configure_mesh().x_desc("epoch").y_label_formatter(&|y| short(*y)).axis_style(INK).light_line_style(WHITE)
-                .label_style((FONT, TEXT).into_font().color(&INK)).draw()?;
+            chart
+                .configure_mesh()
+                .x_desc("epoch")
+                .y_label_formatter(&|y| short(*y))
+                .axis_style(INK)
+                .light_line_style(WHITE)
+                .label_style((FONT, TEXT).into_font().color(&INK))
+                .draw()?;
             let line = loss.iter().map(|&(x, y)| (x, y.max(1e-6)));
             chart.draw_series(LineSeries::new(line, colour(0).stroke_width(2)))?;
             let lowest = accuracy.iter().chain(&validation).map(|&(_, y)| y).fold(1.0, f64::min);
             let bottom = (lowest * 10.0).floor() * 10.0;
             let mut chart = builder(&right, "accuracy, %").build_cartesian_2d(0.0..all, bottom..100.0)?;
-            chart.configure_mesh().x_desc("epoch").axis_style(INK).light_line_style(WHITE)
-                .label_style((FONT, TEXT).into_font().color(&INK)).draw()?;
+            chart
+                .configure_mesh()
+                .x_desc("epoch")
+                .axis_style(INK)
+                .light_line_style(WHITE)
+                .label_style((FONT, TEXT).into_font().color(&INK))
+                .draw()?;
             let curves: [Curve; 2] = [("training", accuracy), ("validation", validation)];
             for (i, (name, points)) in curves.into_iter().enumerate().filter(|(_, (_, points))| !points.is_empty()) {
                 let ink = colour(i);

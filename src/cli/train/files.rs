@@ -29,7 +29,10 @@ impl Paths {
             return Err(Error::Request(format!("{}: {message}", path.display())));
         }
         // Dropped at once: what matters is that they can be begun.
-        [Some(&self.out), self.best.as_ref()].into_iter().flatten().try_for_each(|path| AtomicFile::create(path).map(drop))
+        [Some(&self.out), self.best.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| AtomicFile::create(path).map(drop))
     }
 
     /// The checkpoint beside the model.

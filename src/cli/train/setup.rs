@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use saltatory::io::dataset::Dataset;
 use saltatory::network::{Readout, file};
-use saltatory::run::Options;
+use saltatory::run::{Device, Options};
 use saltatory::train::schedule::Length;
 use saltatory::train::{Augmenter, Checkpoint, Over, Progress, Recipe, TrainOptions, Trainer, split};
-use saltatory::{Error, Network, Result};
+use saltatory::{Error, Network, Result, Session};
 use toml::{Table, Value};
 
 use super::Arguments;
@@ -68,7 +68,6 @@ impl Setup {
         let (input, augment) = (&network.input, recipe.augment);
         let black = arguments.input.black(input);
         let augmenter = (!augment.is_none()).then(|| augment.prepare(recipe.seed, &input.shape, black)).transpose()?;
-        let device = devices::choose(&arguments.device)?;
         let samples = arguments.input.open(input)?;
         let mut job = of_network(&arguments.model, &network, &recipe)?;
         job.extend(job::of_samples(&samples));
@@ -81,6 +80,7 @@ impl Setup {
             let labels = arguments.validation_labels.iter();
             labels.for_each(|path| job.extend(job::of_file("validation labels", path)));
         }
+        let options = options(arguments, &network, samples.steps())?;
         let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let read = |samples| read(samples, &network, threads, arguments.quiet || arguments.json);
         let data = read(samples)?;
@@ -93,12 +93,11 @@ impl Setup {
             None => ((0..data.len()).collect(), None),
         };
         if paths.is_empty() && recipe.split == 0.0 && arguments.best.is_some() {
-            let message = "--best: the best network is told by validation: give samples for it (--validation), or --split";
+            let message =
+                "--best: the best network is told by validation: give samples for it (--validation), or --split";
             return Err(Error::Request(message.into()));
         }
         let length = Length { epochs: recipe.epochs, steps: learnt.len().div_ceil(recipe.batch) };
-        let steps = arguments.model.steps.or(if network.steps.is_none() { data.steps } else { None });
-        let options = Options { device, steps, threads: arguments.threads, no_meter: true, ..Options::default() };
         let model = arguments.model.name();
         Ok(Setup { network, recipe, length, options, data, learnt, validation, augmenter, job, model, every })
     }
@@ -180,6 +179,21 @@ fn check(arguments: &Arguments) -> Result<Option<Duration>> {
             .map_err(|e| Error::Request(format!("--checkpoint: expected seconds, got {seconds}: {e}")))
     };
     arguments.checkpoint.map(seconds).transpose()
+}
+
+/// How the network runs, in training and in validation, on samples of so many frames.
+fn options(arguments: &Arguments, network: &Network, frames: Option<usize>) -> Result<Options> {
+    // Training is on the CPU so far.
+    let device = if arguments.device == "auto" { Device::Cpu } else { devices::choose(&arguments.device)? };
+    let steps = arguments.model.steps.or(if network.steps.is_none() { frames } else { None });
+    if steps.or(network.steps).is_none() {
+        let message = "the network fixes no steps and the samples have no time: say how many steps each has (--steps)";
+        return Err(Error::Request(message.into()));
+    }
+    let options = Options { device, steps, threads: arguments.threads, no_meter: true, ..Options::default() };
+    // Refuses steps that the network does not have.
+    Session::new(network.clone(), options.clone())?;
+    Ok(options)
 }
 
 /// Reads samples into memory.

@@ -166,7 +166,10 @@ impl Training<'_> {
         let Length { steps, .. } = self.length;
         let (epoch, position) = (self.progress.epoch + 1, self.progress.position + 1);
         let left = if self.checkpoint.exists() {
-            format!("what was saved before is in {}: it can be run, or trained on, as a network", self.checkpoint.display())
+            format!(
+                "what was saved before is in {}: it can be run, or trained on, as a network",
+                self.checkpoint.display()
+            )
         } else {
             "nothing had been saved before".into()
         };
