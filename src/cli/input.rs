@@ -107,11 +107,6 @@ impl Input {
         Dataset::open(paths, &Options { spec, time_first, single_sequence, labels, ..Options::default() })
     }
 
-    /// What zero in a file becomes, for each channel.
-    pub fn black(&self, spec: &InputSpec) -> Vec<f32> {
-        self.spec(spec).black()
-    }
-
     /// How samples are read, as text in which every choice shows.
     pub fn choices(&self, spec: &InputSpec) -> String {
         let spec = self.spec(spec);
@@ -121,7 +116,8 @@ impl Input {
         )
     }
 
-    fn spec(&self, spec: &InputSpec) -> InputSpec {
+    /// What the network's file says, and what options say instead.
+    pub fn spec(&self, spec: &InputSpec) -> InputSpec {
         let mut spec = spec.clone();
         spec.scale = self.scale.or(spec.scale);
         if !self.mean.is_empty() {

@@ -51,52 +51,35 @@ impl Setup {
         if let Some(path) = &paths.curves {
             Curves::new(path, "")?;
         }
-        let (mut network, recipe) = arguments.model.open_with_recipe()?;
-        let recipe = arguments.changes.over(&recipe.unwrap_or_default())?;
-        // As a checkpoint has them: a sum may depend on the order of what comes in.
-        network.edges.sort_by_key(|edge| edge.to);
-        let readout = arguments.model.readout.map(Into::into).or(network.readout);
-        network.readout = readout.or(match recipe.loss.over {
-            Over::Mean | Over::EachStep => None,
-            Over::Sum => Some(Readout::Sum),
-            Over::Last => Some(Readout::Last),
-        });
-        if network.readout == Some(Readout::Trace) {
-            let message = "training needs one score for each class: the read-out `trace` has one for each step";
-            return Err(Error::Request(message.into()));
-        }
+        let (network, recipe) = network(arguments)?;
         let (input, augment) = (&network.input, recipe.augment);
-        let black = arguments.input.black(input);
-        let augmenter = (!augment.is_none()).then(|| augment.prepare(recipe.seed, &input.shape, black)).transpose()?;
+        let prepare = || augment.prepare(recipe.seed, &input.shape, input.black());
+        let augmenter = (!augment.is_none()).then(prepare).transpose()?;
         let samples = arguments.input.open(input)?;
-        let mut job = of_network(&arguments.model, &network, &recipe)?;
-        job.extend(job::of_samples(&samples));
-        job.insert("reading".into(), arguments.input.choices(input));
-        arguments.input.others().for_each(|(name, path)| job.extend(job::of_file(name, path)));
-        let (paths, labels) = (&arguments.validation, arguments.validation_labels.clone());
-        let others = (!paths.is_empty()).then(|| arguments.input.open_others(paths, labels, input)).transpose()?;
-        if let Some(others) = &others {
-            job.extend(job::of_samples(others).into_iter().map(|(name, value)| (format!("validation {name}"), value)));
-            let labels = arguments.validation_labels.iter();
-            labels.for_each(|path| job.extend(job::of_file("validation labels", path)));
-        }
-        let options = options(arguments, &network, samples.steps())?;
-        let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let read = |samples| read(samples, &network, threads, arguments.quiet || arguments.json);
-        let data = read(samples)?;
-        let (learnt, validation) = match others {
-            Some(others) => ((0..data.len()).collect(), Some(Validation::of(read(others)?))),
-            None if recipe.split > 0.0 => {
-                let (learnt, kept) = split(recipe.seed, recipe.split, data.len())?;
-                (learnt, Some(Validation::among(kept)))
-            }
-            None => ((0..data.len()).collect(), None),
+        let others = match &arguments.validation[..] {
+            [] => None,
+            paths => Some(arguments.input.open_others(paths, arguments.validation_labels.clone(), input)?),
         };
-        if paths.is_empty() && recipe.split == 0.0 && arguments.best.is_some() {
+        if paths.best.is_some() && others.is_none() && recipe.split == 0.0 {
             let message =
                 "--best: the best network is told by validation: give samples for it (--validation), or --split";
             return Err(Error::Request(message.into()));
         }
+        let options = options(arguments, &network, samples.steps())?;
+        let mut job = of_network(&arguments.model, &network, &recipe)?;
+        job.extend(of_samples(arguments, &samples, others.as_ref(), &network));
+        let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let read = |samples| read(samples, &network, threads, arguments.quiet || arguments.json);
+        let data = read(samples)?;
+        let all = || (0..data.len()).collect();
+        let (learnt, validation) = match others {
+            Some(others) => (all(), Some(Validation::of(read(others)?))),
+            None if recipe.split > 0.0 => {
+                let (learnt, kept) = split(recipe.seed, recipe.split, data.len())?;
+                (learnt, Some(Validation::among(kept)))
+            }
+            None => (all(), None),
+        };
         let length = Length { epochs: recipe.epochs, steps: learnt.len().div_ceil(recipe.batch) };
         let model = arguments.model.name();
         Ok(Setup { network, recipe, length, options, data, learnt, validation, augmenter, job, model, every })
@@ -181,6 +164,27 @@ fn check(arguments: &Arguments) -> Result<Option<Duration>> {
     arguments.checkpoint.map(seconds).transpose()
 }
 
+/// The network as it is before training, and how it is trained.
+fn network(arguments: &Arguments) -> Result<(Network, Recipe)> {
+    let (mut network, recipe) = arguments.model.open_with_recipe()?;
+    let recipe = arguments.changes.over(&recipe.unwrap_or_default())?;
+    // As a checkpoint has them: a sum may depend on the order of what comes in.
+    network.edges.sort_by_key(|edge| edge.to);
+    // What was trained is to see its samples as it did in training.
+    network.input = arguments.input.spec(&network.input);
+    let readout = arguments.model.readout.map(Into::into).or(network.readout);
+    network.readout = readout.or(match recipe.loss.over {
+        Over::Mean | Over::EachStep => None,
+        Over::Sum => Some(Readout::Sum),
+        Over::Last => Some(Readout::Last),
+    });
+    if network.readout == Some(Readout::Trace) {
+        let message = "training needs one score for each class: the read-out `trace` has one for each step";
+        return Err(Error::Request(message.into()));
+    }
+    Ok((network, recipe))
+}
+
 /// How the network runs, in training and in validation, on samples of so many frames.
 fn options(arguments: &Arguments, network: &Network, frames: Option<usize>) -> Result<Options> {
     // Training is on the CPU so far.
@@ -224,4 +228,16 @@ fn of_network(model: &Model, network: &Network, recipe: &Recipe) -> Result<Job> 
         job.insert(format!("recipe's {key}"), value.to_string());
     }
     Ok(job)
+}
+
+/// The samples, and how they are read.
+fn of_samples(arguments: &Arguments, samples: &Dataset, others: Option<&Dataset>, network: &Network) -> Job {
+    let mut job = job::of_samples(samples);
+    job.insert("reading".into(), arguments.input.choices(&network.input));
+    arguments.input.others().for_each(|(name, path)| job.extend(job::of_file(name, path)));
+    let others = others.map(job::of_samples).into_iter().flatten();
+    job.extend(others.map(|(name, value)| (format!("validation {name}"), value)));
+    let labels = arguments.validation_labels.iter();
+    labels.for_each(|path| job.extend(job::of_file("validation labels", path)));
+    job
 }
