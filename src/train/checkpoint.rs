@@ -149,7 +149,7 @@ mod tests {
         checkpoint.save(&path).unwrap();
         let mut read = Checkpoint::read(&path).unwrap();
         // A network file always names what the builder leaves open.
-        assert_eq!(read.network, crate::network::checkpoint::read(&path).unwrap());
+        assert_eq!(read.network, checkpoint::read(&path).unwrap());
         read.network.name.clone_from(&checkpoint.network.name);
         assert_eq!(read, checkpoint);
         checkpoint.save(&path).unwrap();

@@ -21,7 +21,7 @@ pub(crate) struct Keys<'a> {
 }
 
 /// Numbers as they stand in a file: one, or nested arrays of them with their shape.
-pub(in crate::network) struct Numbers {
+pub(crate) struct Numbers {
     /// Empty for a single number.
     pub shape: Vec<usize>,
     /// Row-major.
