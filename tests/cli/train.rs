@@ -115,7 +115,7 @@ const REQUESTS: &[(&str, &[&str])] = &[
     ("train net.toml x.npy --labels y.npy --out m.safetensors --optimiser adam,beta3=1", &["`beta3`", "`beta1`"]),
     ("train net.toml x.npy --labels y.npy --out m.safetensors --augment shift=4", &["`shift`", "at most 3", "4x6"]),
     ("train net.toml x.npy --labels y.npy --out m.safetensors --log-every 0", &["--log-every"]),
-    ("train net.toml x.npy --labels y.npy --out m.safetensors --checkpoint -1", &["--checkpoint"]),
+    ("train net.toml x.npy --labels y.npy --out m.safetensors --checkpoint=-1", &["--checkpoint"]),
     ("train net.toml x.npy --labels y.npy --out m.safetensors --readout trace", &["trace"]),
     ("train net.toml x.npy --labels y.npy --out m.safetensors --curves c.jpg", &["--curves"]),
     ("train net.toml x.npy --labels y.npy --out m.safetensors --steps 3", &["steps", "4", "3"]),
