@@ -7,7 +7,7 @@ use saltatory::train::Progress;
 use saltatory::train::schedule::Length;
 use saltatory::{Error, Result};
 
-use crate::cli::paper::{self, Area, Drawn, FONT, INK, TEXT, TITLE, colour, decades, short};
+use crate::cli::paper::{self, Area, FONT, INK, TEXT, TITLE, colour, decades, short};
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (620, 430);
@@ -65,8 +65,8 @@ impl Curves {
                 .light_line_style(WHITE)
                 .label_style((FONT, TEXT).into_font().color(&INK))
                 .draw()?;
-            let line = loss.iter().map(|&(x, y)| (x, y.max(1e-6)));
-            chart.draw_series(LineSeries::new(line, colour(0).stroke_width(2)))?;
+            let line: Vec<_> = loss.iter().map(|&(x, y)| (x, y.max(1e-6))).collect();
+            chart.draw_series([PathElement::new(line, colour(0).stroke_width(2))])?;
             let lowest = accuracy.iter().chain(&validation).map(|&(_, y)| y).fold(1.0, f64::min);
             let bottom = (lowest * 10.0).floor() * 10.0;
             let mut chart = builder(&right, "accuracy, %").build_cartesian_2d(0.0..all, bottom..100.0)?;
@@ -83,7 +83,7 @@ impl Curves {
                 let points: Vec<_> = points.into_iter().map(|(x, y)| (x, 100.0 * y)).collect();
                 let dots = points.clone().into_iter().filter(|_| i == 1 || coarse);
                 chart
-                    .draw_series(LineSeries::new(points, ink.stroke_width(2)))?
+                    .draw_series([PathElement::new(points, ink.stroke_width(2))])?
                     .label(name)
                     .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], ink.stroke_width(2)));
                 chart.draw_series(dots.map(|point| Circle::new(point, 4, ink.filled())))?;
