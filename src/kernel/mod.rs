@@ -22,7 +22,7 @@
 //! `run::verify` that uses it. Then the tests of declarations, parity and sabotage know it.
 
 mod bindings;
-mod edge;
+pub(crate) mod edge;
 mod population;
 mod rounds;
 pub(crate) mod shader;
@@ -35,6 +35,7 @@ pub mod conv_spike;
 pub mod count;
 pub mod delay;
 pub mod delay_push;
+pub mod grad;
 pub mod linear;
 pub mod linear_spike;
 pub mod membrane;
@@ -55,6 +56,10 @@ pub use window::{CLOCK_WRAP, Window, WindowWords};
 #[cfg(feature = "gpu")]
 pub(crate) use edge::elementwise_groups;
 
+use grad::{
+    batch_sum, conv_input, conv_weight, delay_input, linear_input, linear_weight, loss, mask, membrane_input,
+    norm_factors, norm_input, norm_merge, norm_moments, norm_sums, optimise, pool_input, square_sum, time_sum,
+};
 use population::Frame;
 
 use crate::neuron::affine::flag;
@@ -131,6 +136,35 @@ kernels! {
     Readout readout,
     RecurrentSpike recurrent_spike,
     Reorder reorder,
+    BatchSum batch_sum,
+    ConvInput conv_input,
+    ConvWeight conv_weight,
+    DelayInput delay_input,
+    LinearInput linear_input,
+    LinearWeight linear_weight,
+    Loss loss,
+    Mask mask,
+    MembraneInput membrane_input,
+    NormFactors norm_factors,
+    NormInput norm_input,
+    NormMerge norm_merge,
+    NormMoments norm_moments,
+    NormSums norm_sums,
+    Optimise optimise,
+    PoolInput pool_input,
+    SquareSum square_sum,
+    TimeSum time_sum,
+}
+
+/// What a run of a kernel covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each sample for itself.
+    Samples,
+    /// All samples, in their order: it adds to memory that they share.
+    Batch,
+    /// Memory that they share, alone.
+    Once,
 }
 
 impl Kernel {
@@ -158,6 +192,17 @@ impl Kernel {
             Kernel::Membrane(p) => Some(membrane::frame(p)),
             Kernel::RecurrentSpike(p) => Some(recurrent_spike::frame(p)),
             _ => None,
+        }
+    }
+
+    /// What a run covers.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Kernel::BatchSum(_) | Kernel::ConvWeight(_) | Kernel::LinearWeight(_) | Kernel::NormMerge(_) => {
+                Scope::Batch
+            }
+            Kernel::NormFactors(_) | Kernel::Optimise(_) | Kernel::SquareSum(_) => Scope::Once,
+            _ => Scope::Samples,
         }
     }
 

@@ -19,6 +19,7 @@
 //! line in each `match` on it; reading from TOML and NIR each take a few lines in `network::file` and `io::nir`.
 
 pub mod affine;
+pub mod backward;
 pub mod bind;
 pub mod rules;
 pub mod surrogate;
