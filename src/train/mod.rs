@@ -15,8 +15,11 @@
 //! ```
 
 mod options;
+mod populations;
+mod tensors;
 mod trainer;
 
+pub use crate::kernel::grad::loss::{LossKind, Over};
 pub use crate::neuron::surrogate::{Surrogate, SurrogateKind};
-pub use options::{Loss, LossKind, Momentum, Optimiser, Over, TrainOptions};
+pub use options::{Loss, Momentum, Optimiser, TrainOptions};
 pub use trainer::{StepReport, Trainer, TrainerState};

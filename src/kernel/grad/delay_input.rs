@@ -19,13 +19,15 @@ pub struct Params {
     pub output: Edge,
     /// 1: all elements have the same delay.
     pub shared: u32,
+    /// Steps of a sample.
+    pub steps: u32,
 }
 
 /// Gradients of the output, delays, gradients of the input.
 pub const SLOTS: &[SlotInfo] =
     &[read("gradient", Element::Real), read("delays", Element::Words), write("output", Element::Real)];
 
-shared!(Params as "Params" { gradient: Edge, output: Edge, shared: u32 });
+shared!(Params as "Params" { gradient: Edge, output: Edge, shared: u32, steps: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
@@ -48,10 +50,11 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
             for (i, to) in to.iter_mut().enumerate() {
                 let delay = delays[if p.shared == 1 { 0 } else { i }] as usize;
                 let at = |t: usize| gradient[p.gradient.offset(window, t, sample) + i];
+                let left = p.steps as usize - window.start;
                 *to = match p.output.series {
-                    1 if t + delay < window.steps => at(t + delay),
+                    1 if t + delay < left => at(t + delay),
                     1 => 0.0,
-                    _ => (delay..window.steps).fold(0.0, |sum, t| sum + at(t)),
+                    _ => (delay..left).fold(0.0, |sum, t| sum + at(t)),
                 };
             }
         }

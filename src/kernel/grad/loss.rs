@@ -7,6 +7,7 @@ use crate::kernel::grad::optimise::INVERSE_BATCH;
 use crate::kernel::shader::Shader;
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::shared::shared;
+use serde::{Deserialize, Serialize};
 
 /// Parameters.
 #[repr(C)]
@@ -16,13 +17,40 @@ pub struct Params {
     pub input: Edge,
     /// Its gradients, reals.
     pub output: Edge,
-    /// 0: softmax and cross-entropy; 1: mean squared difference from 1 for the label, 0 for the others.
+    /// A [`LossKind`].
     pub kind: u32,
-    /// What scores are: 0 the mean over the steps, 1 the sum, 2 the last step, 3 those of each step, whose losses are
-    /// averaged.
+    /// What scores are: an [`Over`].
     pub over: u32,
     /// How often each value counts: the steps, where the output holds for all of them.
     pub repeats: u32,
+}
+
+/// How scores and labels are compared; means over the samples of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u32)]
+pub enum LossKind {
+    /// Softmax and cross-entropy.
+    #[default]
+    CrossEntropy = 0,
+    /// Mean over the classes of the squared difference from 1 for the label and 0 for all others.
+    Mse = 1,
+}
+
+/// What scores are, of an output over time: potentials, or spikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u32)]
+pub enum Over {
+    /// The mean over the steps; of spikes, the rate.
+    #[default]
+    Mean = 0,
+    /// The sum over the steps; of spikes, their number.
+    Sum = 1,
+    /// The last step.
+    Last = 2,
+    /// Every step has a loss of its own, and their mean counts.
+    EachStep = 3,
 }
 
 /// Output of the network, facts of the samples, settings of the step, results of the samples, gradients of the output.
@@ -106,14 +134,14 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     }
 }
 
-const MEAN: u32 = 0;
-const SUM: u32 = 1;
-const LAST: u32 = 2;
-const EACH_STEP: u32 = 3;
+const MEAN: u32 = Over::Mean as u32;
+const SUM: u32 = Over::Sum as u32;
+const LAST: u32 = Over::Last as u32;
+const EACH_STEP: u32 = Over::EachStep as u32;
 
 /// The loss of scores, and its gradients.
 fn compare(kind: u32, scores: &[f32], target: usize, gradients: &mut [f32]) -> f32 {
-    if kind == 1 {
+    if kind == LossKind::Mse as u32 {
         let share = 1.0 / scores.len() as f32;
         let mut loss = 0.0;
         for (i, (of, x)) in gradients.iter_mut().zip(scores).enumerate() {

@@ -22,7 +22,7 @@ pub struct Params {
     pub momentum: f32,
 }
 
-/// Moments, which are zero after; factors and offsets that are learned; running means, then running variances; factors and
+/// Moments, which are zero after; offsets and factors that are learned, side by side as their gradients are; running means, then running variances; factors and
 /// offsets of the batch, side by side; means and inverse deviations, side by side, and behind them 1 over the number of
 /// values.
 pub const SLOTS: &[SlotInfo] = &[
@@ -60,7 +60,7 @@ pub fn run(p: &Params, _: Window, slots: &mut Bindings<'_>) {
         let unbiased = squares * p.repeats as f32 / (all - 1.0).max(1.0);
         running[c] += p.momentum * (mean - running[c]);
         running[channels + c] += p.momentum * (unbiased - running[channels + c]);
-        let (weight, bias) = if learned.is_empty() { (1.0, 0.0) } else { (learned[c], learned[channels + c]) };
+        let (weight, bias) = if learned.is_empty() { (1.0, 0.0) } else { (learned[2 * c + 1], learned[2 * c]) };
         let factor = weight * inverse;
         factors[2 * c..2 * c + 2].copy_from_slice(&[factor, bias - mean * factor]);
         scales[2 * c..2 * c + 2].copy_from_slice(&[mean, inverse]);
