@@ -57,8 +57,8 @@ pub use window::{CLOCK_WRAP, Window, WindowWords};
 pub(crate) use edge::elementwise_groups;
 
 use grad::{
-    batch_sum, conv_input, conv_weight, delay_input, linear_input, linear_weight, loss, mask, membrane_input,
-    norm_factors, norm_input, norm_merge, norm_moments, norm_sums, optimise, pool_input, square_sum, time_sum,
+    batch_sum, conv_input, conv_weight, delay_input, linear_weight, loss, mask, membrane_input, norm_factors,
+    norm_input, norm_merge, norm_moments, norm_sums, optimise, pool_input, square_sum, time_sum, transpose,
 };
 use population::Frame;
 
@@ -140,7 +140,6 @@ kernels! {
     ConvInput conv_input,
     ConvWeight conv_weight,
     DelayInput delay_input,
-    LinearInput linear_input,
     LinearWeight linear_weight,
     Loss loss,
     Mask mask,
@@ -154,6 +153,7 @@ kernels! {
     PoolInput pool_input,
     SquareSum square_sum,
     TimeSum time_sum,
+    Transpose transpose,
 }
 
 /// What a run of a kernel covers.
@@ -201,7 +201,7 @@ impl Kernel {
             Kernel::BatchSum(_) | Kernel::ConvWeight(_) | Kernel::LinearWeight(_) | Kernel::NormMerge(_) => {
                 Scope::Batch
             }
-            Kernel::NormFactors(_) | Kernel::Optimise(_) | Kernel::SquareSum(_) => Scope::Once,
+            Kernel::NormFactors(_) | Kernel::Optimise(_) | Kernel::SquareSum(_) | Kernel::Transpose(_) => Scope::Once,
             _ => Scope::Samples,
         }
     }

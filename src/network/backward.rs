@@ -8,9 +8,10 @@ use std::collections::{HashMap, HashSet};
 use super::lower::training::{Norm, Training};
 use super::{Network, lower};
 use crate::error::{Error, Result};
+use crate::kernel::conv::Geometry;
 use crate::kernel::grad::{
-    batch_sum, conv_input, conv_weight, delay_input, linear_input, linear_weight, membrane_input, norm_input,
-    norm_sums, optimise, pool_input, square_sum, time_sum,
+    batch_sum, conv_input, conv_weight, delay_input, linear_weight, membrane_input, norm_input, norm_sums, optimise,
+    pool_input, square_sum, time_sum, transpose,
 };
 use crate::kernel::{self, Edge, Kernel};
 use crate::layer::Layer;
@@ -188,8 +189,7 @@ impl<'a> Backward<'a> {
                 self.emit_after(step, kernel, vec![step.bind[0], Slot::Buffer(g.buffer), sums]);
                 if self.active.contains(&input) {
                     let to = self.gradient(&step.layer, real(geometry.input));
-                    let kernel = Kernel::ConvInput(conv_input::Params { geometry, gradient: g.edge, output: to.edge });
-                    self.emit(step, kernel, vec![Slot::Buffer(g.buffer), step.bind[1], Slot::Buffer(to.buffer)]);
+                    self.conv_input(step, geometry, g, to)?;
                     self.contribute(step, input, to);
                 }
             }
@@ -211,8 +211,12 @@ impl<'a> Backward<'a> {
                 self.emit_after(step, kernel, vec![step.bind[0], Slot::Buffer(g.buffer), sums]);
                 if self.active.contains(&input) {
                     let to = self.gradient(&step.layer, real(p.input));
-                    let kernel = Kernel::LinearInput(linear_input::Params { gradient: g.edge, output: to.edge });
-                    self.emit(step, kernel, vec![Slot::Buffer(g.buffer), step.bind[1], Slot::Buffer(to.buffer)]);
+                    let (inputs, outputs) = (p.input.elements() as u32, p.count);
+                    let weights = self.transposed(step, transpose::Params { taps: 1, inputs, outputs });
+                    let output = Edge { cells: 1, channels: inputs, ..to.edge };
+                    let params = kernel::linear::Params { input: g.edge, output, bias: 0, first: 0, count: inputs };
+                    let bind = vec![Slot::Buffer(g.buffer), weights, Slot::Buffer(to.buffer)];
+                    self.emit(step, Kernel::Linear(params), bind);
                     self.contribute(step, input, to);
                 }
             }
@@ -277,6 +281,41 @@ impl<'a> Backward<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The gradients of a convolution's input. Where it takes no strides they are the convolution of those of its output
+    /// with the weights turned round, for which there are good kernels.
+    fn conv_input(&mut self, step: &Step, geometry: Geometry, g: Gradient, to: Gradient) -> Result<()> {
+        let reach = [0, 1].map(|axis| geometry.dilation[axis] * (geometry.kernel[axis] - 1));
+        let turns = geometry.groups == 1 && geometry.stride == [1, 1] && (0..2).all(|a| geometry.pad[a] <= reach[a]);
+        if !turns {
+            let kernel = Kernel::ConvInput(conv_input::Params { geometry, gradient: g.edge, output: to.edge });
+            self.emit(step, kernel, vec![Slot::Buffer(g.buffer), step.bind[1], Slot::Buffer(to.buffer)]);
+            return Ok(());
+        }
+        let (taps, inputs, outputs) =
+            (geometry.kernel[0] * geometry.kernel[1], geometry.input.channels, geometry.out_channels);
+        let weights = self.transposed(step, transpose::Params { taps, inputs, outputs });
+        let back = Geometry {
+            input: g.edge,
+            in_size: geometry.out_size,
+            out_size: geometry.in_size,
+            pad: [0, 1].map(|axis| reach[axis] - geometry.pad[axis]),
+            out_channels: inputs,
+            bias: 0,
+            ..geometry
+        };
+        let kernel = Kernel::Conv(kernel::conv::Params { geometry: back, output: to.edge, first: 0 });
+        self.emit(step, kernel, vec![Slot::Buffer(g.buffer), weights, Slot::Buffer(to.buffer)]);
+        Ok(())
+    }
+
+    /// The weights of a layer for the way back. They are the same in all steps of a loop.
+    fn transposed(&mut self, step: &Step, params: transpose::Params) -> Slot {
+        let count = (params.taps * params.inputs * params.outputs) as usize;
+        let weights = self.constant(format!("{}.turned", step.layer), vec![0; count]);
+        self.push(&step.layer, Kernel::Transpose(params), vec![step.bind[1], weights], When::Always);
+        weights
     }
 
     fn membrane(&mut self, step: &Step, p: &kernel::membrane::Params) -> Result<()> {

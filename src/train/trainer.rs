@@ -311,7 +311,8 @@ impl Trainer {
             memory_limit: 16 << 30,
         };
         let plan = Arc::new(compile_training(&self.network, &request)?);
-        let mut machine = CpuTraining::new(plan.clone(), self.threads.clone());
+        let mut machine =
+            CpuTraining::new(plan.clone(), self.threads.clone(), !matches!(self.options.device, Device::Reference));
         tensors::set_moments(&plan, &mut machine, &self.network, kind, &before)?;
         self.machine = Some((plan, machine));
         Ok(())

@@ -1,9 +1,12 @@
 //! Training against SpikingJelly and snnTorch: loss, gradients of all parameters, and parameters after steps of the
 //! optimiser.
 
+use std::collections::BTreeMap;
+
 use saltatory::layer::Layer;
 use saltatory::network::checkpoint;
 use saltatory::neuron::{Lif, ParametricLif};
+use saltatory::run::Device;
 use saltatory::train::{Loss, LossKind, Momentum, Optimiser, Over, Surrogate, SurrogateKind, TrainOptions, Trainer};
 use saltatory::{Network, Tensor};
 
@@ -23,7 +26,8 @@ fn networks_learn_as_in_spikingjelly() {
             LossKind::Mse
         };
         let options = options(case, Loss { kind, over: Over::Mean });
-        let mut trainer = Trainer::new(network, options).unwrap();
+        let mut trainer = Trainer::new(network.clone(), options.clone()).unwrap();
+        let mut twins = Trainer::new(network, TrainOptions { device: Device::Reference, ..options }).unwrap();
         let labels = case.tensor("labels");
         let (steps, batch) = (labels.shape()[0], labels.shape()[1]);
         for step in 0..steps {
@@ -42,21 +46,29 @@ fn networks_learn_as_in_spikingjelly() {
                 1e-5,
             );
             let gradients = trainer.gradients();
+            twins.accumulate(&samples, &labels, batch).unwrap();
+            same(&case.id, &gradients, &twins.gradients());
             trainer.optimise().unwrap();
+            twins.optimise().unwrap();
+            assert_eq!(trainer.network().unwrap(), twins.network().unwrap(), "{}", case.id);
             compare(case, step, &gradients, &trainer.network().unwrap(), &mut report);
         }
     }
     report.finish_silent(60);
 }
 
+/// The fast machine gives the bits of the plain twins.
+fn same(id: &str, fast: &BTreeMap<String, Tensor>, twins: &BTreeMap<String, Tensor>) {
+    for (name, fast) in fast {
+        let bits = |tensor: &Tensor| tensor.data().iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>();
+        let (fast, twin) = (bits(fast), bits(&twins[name]));
+        let wrong = fast.iter().zip(&twin).filter(|(a, b)| a != b).count();
+        assert_eq!(wrong, 0, "{id}: {name}: {wrong} of {} differ", fast.len());
+    }
+}
+
 /// Gradients and parameters of a step.
-fn compare(
-    case: &Case,
-    step: usize,
-    gradients: &std::collections::BTreeMap<String, Tensor>,
-    after: &Network,
-    report: &mut Report,
-) {
+fn compare(case: &Case, step: usize, gradients: &BTreeMap<String, Tensor>, after: &Network, report: &mut Report) {
     let zero = case.meta["true_grad_is_zero"].as_array().cloned().unwrap_or_default();
     for (name, gradient) in gradients {
         let expected = case.tensor(&format!("grad{step}.{name}"));
@@ -171,6 +183,10 @@ fn recurrent_networks_learn_as_in_snntorch() {
         let given = trainer.accumulate(&samples, &labels, labels.len()).unwrap();
         report.within(&format!("{} loss", case.id), &[given.loss as f32], case.tensor("loss").data(), 1e-5);
         let gradients = trainer.gradients();
+        let options = TrainOptions { loss, surrogate, device: Device::Reference, ..Default::default() };
+        let mut twins = Trainer::new(srnn::network(case), options).unwrap();
+        twins.accumulate(&samples, &labels, labels.len()).unwrap();
+        same(&case.id, &gradients, &twins.gradients());
         for (name, theirs) in [("fc1", "fc1"), ("l1.w_rec", "l1.recurrent"), ("fc2", "fc2")] {
             for what in ["weight", "bias"] {
                 let expected = case.tensor(&format!("grad.{theirs}.{what}"));

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use super::{Batch, BatchResult};
 use crate::error::Result;
 use crate::kernel::grad::loss::{FACTS, RESULTS};
-use crate::kernel::{Access, Bindings, Scope, TALLY_WORDS, Window};
+use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
 use crate::plan::{Holds, Part, Plan, Slot, Step, TrainingPlan};
+use crate::run::fast::{Fast, back};
 use crate::run::pack::pack_batch;
 
 /// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
@@ -22,6 +23,8 @@ pub(crate) struct CpuTraining {
     shared: Vec<Vec<u32>>,
     groups: Vec<Group>,
     threads: Option<Arc<rayon::ThreadPool>>,
+    /// The fast forms of the steps; `None`: the plain twins alone.
+    fast: Option<Fast>,
 }
 
 /// The memory of some samples.
@@ -33,9 +36,10 @@ struct Group {
 
 impl CpuTraining {
     /// With the constants of the plan as they are.
-    pub fn new(training: Arc<TrainingPlan>, threads: Option<Arc<rayon::ThreadPool>>) -> CpuTraining {
+    pub fn new(training: Arc<TrainingPlan>, threads: Option<Arc<rayon::ThreadPool>>, fast: bool) -> CpuTraining {
         let shared = training.plan.constants.iter().map(|constant| constant.words.clone()).collect();
-        CpuTraining { training, shared, groups: Vec::new(), threads }
+        let fast = fast.then(|| Fast::empty(training.plan.steps().count()));
+        CpuTraining { training, shared, groups: Vec::new(), threads, fast }
     }
 
     /// The words of a constant.
@@ -104,9 +108,18 @@ impl CpuTraining {
         for steps in all.chunk_by(|a, b| a.1.kernel.scope() == Scope::Samples && b.1.kernel.scope() == Scope::Samples) {
             if steps[0].1.kernel.scope() == Scope::Samples {
                 let shared = &self.shared;
+                if let Some(fast) = &mut self.fast {
+                    // In a loop a step comes once for every step of time, with the same weights.
+                    let last = steps.last().map_or(0, |(_, _, window)| window.start);
+                    for (number, step, _) in steps.iter().filter(|(_, _, window)| window.start == last) {
+                        fast.refresh(*number, step, |constant| &shared[constant]);
+                    }
+                }
+                let fast = self.fast.as_ref();
                 self.groups.par_iter_mut().for_each(|group| {
-                    for (_, step, window) in steps {
-                        group.run(plan, step, Window { batch: group.batch, ..*window }, shared);
+                    for (number, step, window) in steps {
+                        let fast = fast.map(|fast| (fast, *number));
+                        group.run(plan, step, fast, Window { batch: group.batch, ..*window }, shared);
                     }
                 });
                 continue;
@@ -125,33 +138,24 @@ impl CpuTraining {
                 written.push(std::mem::take(&mut self.shared[*constant]));
             }
         }
-        let groups: &[Group] = match step.kernel.scope() {
-            Scope::Once => &[],
-            _ => &self.groups,
-        };
-        let run = |group: Option<&Group>, written: &mut Vec<Vec<u32>>| {
-            let mut next = written.iter_mut();
-            let mut bindings = Bindings::default();
-            for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
-                match (slot, info.access) {
-                    (Slot::Constant(_), Access::Write) => match next.next() {
-                        Some(memory) => bindings.push_write(memory),
-                        None => bindings.push_read(&[]),
-                    },
-                    (Slot::Constant(constant), Access::Read) => bindings.push_read(&self.shared[*constant]),
-                    (Slot::Buffer(buffer), _) => {
-                        bindings.push_read(group.map_or(&[], |group| group.buffer(plan, *buffer)))
+        if self.fast.is_none() || !self.run_fast(plan, step, window, &mut written) {
+            let groups = if step.kernel.scope() == Scope::Once { &[] } else { self.groups.as_slice() };
+            let run = |group: Option<&Group>, written: &mut Vec<Vec<u32>>| {
+                let (mut bindings, batch) = (Bindings::default(), group.map_or(0, |group| group.batch));
+                let mut next = written.iter_mut();
+                for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
+                    match (slot, info.access) {
+                        (Slot::Constant(_), Access::Write) => bindings.push_write(next.next().map_or(&mut [], |m| m)),
+                        _ => bindings.push_read(self.read(plan, *slot, group)),
                     }
-                    (Slot::Empty, _) => bindings.push_read(&[]),
                 }
+                step.kernel.run(Window { batch, ..window }, &mut bindings);
+            };
+            if groups.is_empty() {
+                run(None, &mut written);
             }
-            let batch = group.map_or(0, |group| group.batch);
-            step.kernel.run(Window { batch, ..window }, &mut bindings);
-        };
-        if groups.is_empty() {
-            run(None, &mut written);
+            groups.iter().for_each(|group| run(Some(group), &mut written));
         }
-        groups.iter().for_each(|group| run(Some(group), &mut written));
         let mut written = written.into_iter();
         for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
             if let (Slot::Constant(constant), Access::Write) = (slot, info.access)
@@ -160,6 +164,34 @@ impl CpuTraining {
                 self.shared[*constant] = memory;
             }
         }
+    }
+
+    /// What is read from a slot.
+    fn read<'a>(&'a self, plan: &Plan, slot: Slot, group: Option<&'a Group>) -> &'a [u32] {
+        match (slot, group) {
+            (Slot::Constant(constant), _) => &self.shared[constant],
+            (Slot::Buffer(buffer), Some(group)) => group.buffer(plan, buffer),
+            _ => &[],
+        }
+    }
+
+    /// Runs a step in its form over all groups, if it has one.
+    fn run_fast(&self, plan: &Plan, step: &Step, window: Window, written: &mut [Vec<u32>]) -> bool {
+        if let (Kernel::Optimise(p), [parameters, gradients, moments]) = (&step.kernel, &mut *written) {
+            let settings = bytemuck::cast_slice(self.read(plan, step.bind[0], None));
+            let [parameters, gradients, moments] =
+                [parameters, gradients, moments].map(|words| bytemuck::cast_slice_mut(words));
+            back::run_optimise(p, settings, parameters, gradients, moments);
+            return true;
+        }
+        let [sums] = written else { return false };
+        let part = |group| {
+            let mut slots = Bindings::default();
+            step.bind.iter().for_each(|slot| slots.push_read(self.read(plan, *slot, Some(group))));
+            back::Part { window: Window { batch: group.batch, ..window }, slots }
+        };
+        let parts: Vec<back::Part<'_>> = self.groups.iter().map(part).collect();
+        back::run_batch(&step.kernel, &parts, bytemuck::cast_slice_mut(sums))
     }
 
     fn results(&self, training: &TrainingPlan) -> BatchResult {
@@ -239,7 +271,7 @@ impl Group {
     }
 
     /// Runs a step of its samples: written buffers are taken out of their slots, so that the others can be read meanwhile.
-    fn run(&mut self, plan: &Plan, step: &Step, window: Window, shared: &[Vec<u32>]) {
+    fn run(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window, shared: &[Vec<u32>]) {
         let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.request.steps, window.batch);
         let slots = || step.bind.iter().zip(step.kernel.slots());
         let mut written: Vec<(usize, Vec<u32>)> = slots()
@@ -263,7 +295,9 @@ impl Group {
                 Slot::Buffer(b) => bindings.push_read(&self.slots[plan.buffers[b].slot][..words(b)]),
             }
         }
-        step.kernel.run(window, &mut bindings);
+        if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {
+            step.kernel.run(window, &mut bindings);
+        }
         for (slot, memory) in written {
             self.slots[slot] = memory;
         }

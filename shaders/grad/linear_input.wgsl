@@ -1,1 +1,0 @@
-// Twin: src/kernel/grad/linear_input.rs.
