@@ -28,8 +28,9 @@ pub const SLOTS: &[SlotInfo] =
 shared!(Params as "Params" { left: Edge, right: Edge, output: Edge });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/add.wgsl"), ELEMENTWISE], reads: &["left", "right"] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/add.wgsl"), ELEMENTWISE], reads: &["left", "right"] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

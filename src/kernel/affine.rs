@@ -27,8 +27,9 @@ pub const SLOTS: &[SlotInfo] =
 shared!(Params as "Params" { input: Edge, output: Edge, grain: u32 });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/affine.wgsl"), ELEMENTWISE], reads: &["input"] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/affine.wgsl"), ELEMENTWISE], reads: &["input"] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

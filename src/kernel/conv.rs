@@ -108,8 +108,9 @@ impl Geometry {
 shared!(Params as "Params" { geometry: Geometry, output: Edge, first: u32 });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, CONV_SUM], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, CONV_SUM], reads: &[] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

@@ -24,7 +24,9 @@ pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("output", 
 shared!(Params as "Params" { input: Edge, output: Edge });
 
 /// The shader.
-pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/count.wgsl")], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/count.wgsl")], reads: &[] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, _steps: usize) -> u64 {

@@ -31,7 +31,9 @@ pub const SLOTS: &[SlotInfo] = &[
 shared!(Params as "Params" { edge: Edge, ring: u32, grain: u32 });
 
 /// The shader.
-pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/delay.wgsl")], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/delay.wgsl")], reads: &[] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

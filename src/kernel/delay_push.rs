@@ -11,7 +11,9 @@ pub type Params = delay::Params;
 pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("ring", Element::Words)];
 
 /// The shader.
-pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/delay_push.wgsl")], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/delay_push.wgsl")], reads: &[] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

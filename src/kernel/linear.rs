@@ -46,8 +46,9 @@ pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], bl
 shared!(Params as "Params" { input: Edge, output: Edge, bias: u32, first: u32, count: u32 });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/linear.wgsl"), ELEMENTWISE, SUM, LINEAR_SUM], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/linear.wgsl"), ELEMENTWISE, SUM, LINEAR_SUM], reads: &[] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

@@ -40,10 +40,12 @@ pub const SLOTS: &[SlotInfo] = &[
 shared!(Params as "Params" { input: Edge, population: Population, width: u32, pool: [u32; 2], output: Edge });
 
 /// The shader.
-pub const SHADER: Shader = Shader {
-    pieces: &[include_str!("../../shaders/membrane.wgsl"), NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT],
-    reads: &["input"],
-};
+pub fn shader(_: &Params) -> Shader {
+    Shader {
+        pieces: &[include_str!("../../shaders/membrane.wgsl"), NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT],
+        reads: &["input"],
+    }
+}
 
 /// How its workgroups compute.
 pub(super) fn frame(p: &Params) -> Frame {

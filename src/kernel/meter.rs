@@ -34,7 +34,9 @@ pub const SLOTS: &[SlotInfo] =
 shared!(Params as "Params" { input: Edge, spike_counts: u32 });
 
 /// The shader.
-pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/meter.wgsl")], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/meter.wgsl")], reads: &[] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

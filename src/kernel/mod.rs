@@ -17,12 +17,12 @@
 //!
 //! # How to add a kernel
 //!
-//! A file here with `Params`, `SLOTS`, `SHADER`, `groups` and `run`; its twin in `shaders/`, whose structs have the fields
-//! that `shared!` lists; a variant of [`Kernel`] and its line in each `match` below and in `rounds`; a network in
+//! A file here with `Params`, `SLOTS`, `shader`, `groups` and `run`; its twin in `shaders/`, whose structs have the fields
+//! that `shared!` lists; its line in the list `kernels!` below and in `rounds`; a network in
 //! `run::verify` that uses it. Then the tests of declarations, parity and sabotage know it.
 
 mod bindings;
-mod edge;
+pub(crate) mod edge;
 mod population;
 mod rounds;
 pub(crate) mod shader;
@@ -35,6 +35,7 @@ pub mod conv_spike;
 pub mod count;
 pub mod delay;
 pub mod delay_push;
+pub mod grad;
 pub mod linear;
 pub mod linear_spike;
 pub mod membrane;
@@ -55,115 +56,122 @@ pub use window::{CLOCK_WRAP, Window, WindowWords};
 #[cfg(feature = "gpu")]
 pub(crate) use edge::elementwise_groups;
 
+use grad::{
+    batch_sum, conv_input, conv_weight, delay_input, linear_weight, loss, mask, membrane_input, norm_factors,
+    norm_input, norm_merge, norm_moments, norm_sums, optimise, pool_input, square_sum, time_sum, transpose,
+};
 use population::Frame;
 
 use crate::neuron::affine::flag;
 
-/// A kernel with its parameters: what a plan step does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(missing_docs)] // each variant is the module of that name
-pub enum Kernel {
-    Add(add::Params),
-    Affine(affine::Params),
-    Conv(conv::Params),
-    ConvSpike(conv_spike::Params),
-    Count(count::Params),
-    Delay(delay::Params),
-    DelayPush(delay_push::Params),
-    Linear(linear::Params),
-    LinearSpike(linear_spike::Params),
-    Membrane(membrane::Params),
-    Meter(meter::Params),
-    Pool(pool::Params),
-    Readout(readout::Params),
-    RecurrentSpike(recurrent_spike::Params),
-    Reorder(reorder::Params),
+/// The kernels, by the modules of their names.
+macro_rules! kernels {
+    ($($variant:ident $module:ident),* $(,)?) => {
+        /// A kernel with its parameters: what a plan step does.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[allow(missing_docs)] // each variant is the module of that name
+        pub enum Kernel {
+            $($variant($module::Params),)*
+        }
+
+        impl Kernel {
+            /// The name of the kernel: its module, its shader, its line in a profile.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Kernel::$variant(_) => stringify!($module),)*
+                }
+            }
+
+            /// The slots in binding order.
+            pub fn slots(&self) -> &'static [SlotInfo] {
+                match self {
+                    $(Kernel::$variant(_) => $module::SLOTS,)*
+                }
+            }
+
+            /// The pieces of the shader.
+            pub fn shader(&self) -> Shader {
+                match self {
+                    $(Kernel::$variant(p) => $module::shader(p),)*
+                }
+            }
+
+            /// The parameters as a shader's constant.
+            fn write_parameters(&self, out: &mut String) {
+                match self {
+                    $(Kernel::$variant(p) => shader::constant(out, "p", p),)*
+                }
+            }
+
+            /// Workgroups of one sample for so many steps.
+            pub fn groups(&self, steps: usize) -> u64 {
+                match self {
+                    $(Kernel::$variant(p) => $module::groups(p, steps),)*
+                }
+            }
+
+            /// Runs the plain twin.
+            pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+                match self {
+                    $(Kernel::$variant(p) => $module::run(p, window, slots),)*
+                }
+            }
+        }
+    };
+}
+
+kernels! {
+    Add add,
+    Affine affine,
+    Conv conv,
+    ConvSpike conv_spike,
+    Count count,
+    Delay delay,
+    DelayPush delay_push,
+    Linear linear,
+    LinearSpike linear_spike,
+    Membrane membrane,
+    Meter meter,
+    Pool pool,
+    Readout readout,
+    RecurrentSpike recurrent_spike,
+    Reorder reorder,
+    BatchSum batch_sum,
+    ConvInput conv_input,
+    ConvWeight conv_weight,
+    DelayInput delay_input,
+    LinearWeight linear_weight,
+    Loss loss,
+    Mask mask,
+    MembraneInput membrane_input,
+    NormFactors norm_factors,
+    NormInput norm_input,
+    NormMerge norm_merge,
+    NormMoments norm_moments,
+    NormSums norm_sums,
+    Optimise optimise,
+    PoolInput pool_input,
+    SquareSum square_sum,
+    TimeSum time_sum,
+    Transpose transpose,
+}
+
+/// What a run of a kernel covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each sample for itself.
+    Samples,
+    /// All samples, in their order: it adds to memory that they share.
+    Batch,
+    /// Memory that they share, alone.
+    Once,
 }
 
 impl Kernel {
-    /// The name of the kernel: its module, its shader, its line in a profile.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Kernel::Add(_) => "add",
-            Kernel::Affine(_) => "affine",
-            Kernel::Conv(_) => "conv",
-            Kernel::ConvSpike(_) => "conv_spike",
-            Kernel::Count(_) => "count",
-            Kernel::Delay(_) => "delay",
-            Kernel::DelayPush(_) => "delay_push",
-            Kernel::Linear(_) => "linear",
-            Kernel::LinearSpike(_) => "linear_spike",
-            Kernel::Membrane(_) => "membrane",
-            Kernel::Meter(_) => "meter",
-            Kernel::Pool(_) => "pool",
-            Kernel::Readout(_) => "readout",
-            Kernel::RecurrentSpike(_) => "recurrent_spike",
-            Kernel::Reorder(_) => "reorder",
-        }
-    }
-
-    /// The slots in binding order.
-    pub fn slots(&self) -> &'static [SlotInfo] {
-        match self {
-            Kernel::Add(_) => add::SLOTS,
-            Kernel::Affine(_) => affine::SLOTS,
-            Kernel::Conv(_) => conv::SLOTS,
-            Kernel::ConvSpike(_) => conv_spike::SLOTS,
-            Kernel::Count(_) => count::SLOTS,
-            Kernel::Delay(_) => delay::SLOTS,
-            Kernel::DelayPush(_) => delay_push::SLOTS,
-            Kernel::Linear(_) => linear::SLOTS,
-            Kernel::LinearSpike(_) => linear_spike::SLOTS,
-            Kernel::Membrane(_) => membrane::SLOTS,
-            Kernel::Meter(_) => meter::SLOTS,
-            Kernel::Pool(_) => pool::SLOTS,
-            Kernel::Readout(_) => readout::SLOTS,
-            Kernel::RecurrentSpike(_) => recurrent_spike::SLOTS,
-            Kernel::Reorder(_) => reorder::SLOTS,
-        }
-    }
-
-    /// The pieces of the shader.
-    pub fn shader(&self) -> Shader {
-        match self {
-            Kernel::Add(_) => add::SHADER,
-            Kernel::Affine(_) => affine::SHADER,
-            Kernel::Conv(_) => conv::SHADER,
-            Kernel::ConvSpike(p) => conv_spike::shader(p),
-            Kernel::Count(_) => count::SHADER,
-            Kernel::Delay(_) => delay::SHADER,
-            Kernel::DelayPush(_) => delay_push::SHADER,
-            Kernel::Linear(_) => linear::SHADER,
-            Kernel::LinearSpike(p) => linear_spike::shader(p),
-            Kernel::Membrane(_) => membrane::SHADER,
-            Kernel::Meter(_) => meter::SHADER,
-            Kernel::Pool(_) => pool::SHADER,
-            Kernel::Readout(_) => readout::SHADER,
-            Kernel::RecurrentSpike(_) => recurrent_spike::SHADER,
-            Kernel::Reorder(_) => reorder::SHADER,
-        }
-    }
-
     /// The constants that stand before the shader: the parameters as `p`, and what follows from them.
     pub fn constants(&self) -> String {
         let mut out = String::new();
-        match self {
-            Kernel::Add(p) => shader::constant(&mut out, "p", p),
-            Kernel::Affine(p) => shader::constant(&mut out, "p", p),
-            Kernel::Conv(p) => shader::constant(&mut out, "p", p),
-            Kernel::ConvSpike(p) => shader::constant(&mut out, "p", p),
-            Kernel::Count(p) => shader::constant(&mut out, "p", p),
-            Kernel::Delay(p) => shader::constant(&mut out, "p", p),
-            Kernel::DelayPush(p) => shader::constant(&mut out, "p", p),
-            Kernel::Linear(p) => shader::constant(&mut out, "p", p),
-            Kernel::LinearSpike(p) => shader::constant(&mut out, "p", p),
-            Kernel::Membrane(p) => shader::constant(&mut out, "p", p),
-            Kernel::Meter(p) => shader::constant(&mut out, "p", p),
-            Kernel::Pool(p) => shader::constant(&mut out, "p", p),
-            Kernel::Readout(p) => shader::constant(&mut out, "p", p),
-            Kernel::RecurrentSpike(p) => shader::constant(&mut out, "p", p),
-            Kernel::Reorder(p) => shader::constant(&mut out, "p", p),
-        }
+        self.write_parameters(&mut out);
         let frame = self.frame();
         shader::wide(&mut out, frame.map_or(1, |frame| frame.wide));
         if let Some(frame) = frame {
@@ -187,6 +195,17 @@ impl Kernel {
         }
     }
 
+    /// What a run covers.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Kernel::BatchSum(_) | Kernel::ConvWeight(_) | Kernel::LinearWeight(_) | Kernel::NormMerge(_) => {
+                Scope::Batch
+            }
+            Kernel::NormFactors(_) | Kernel::Optimise(_) | Kernel::SquareSum(_) | Kernel::Transpose(_) => Scope::Once,
+            _ => Scope::Samples,
+        }
+    }
+
     /// The neurons of a kernel that has some.
     pub fn population(&self) -> Option<&Population> {
         match self {
@@ -195,27 +214,6 @@ impl Kernel {
             Kernel::Membrane(p) => Some(&p.population),
             Kernel::RecurrentSpike(p) => Some(&p.population),
             _ => None,
-        }
-    }
-
-    /// Workgroups of one sample for so many steps.
-    pub fn groups(&self, steps: usize) -> u64 {
-        match self {
-            Kernel::Add(p) => add::groups(p, steps),
-            Kernel::Affine(p) => affine::groups(p, steps),
-            Kernel::Conv(p) => conv::groups(p, steps),
-            Kernel::ConvSpike(p) => conv_spike::groups(p, steps),
-            Kernel::Count(p) => count::groups(p, steps),
-            Kernel::Delay(p) => delay::groups(p, steps),
-            Kernel::DelayPush(p) => delay_push::groups(p, steps),
-            Kernel::Linear(p) => linear::groups(p, steps),
-            Kernel::LinearSpike(p) => linear_spike::groups(p, steps),
-            Kernel::Membrane(p) => membrane::groups(p, steps),
-            Kernel::Meter(p) => meter::groups(p, steps),
-            Kernel::Pool(p) => pool::groups(p, steps),
-            Kernel::Readout(p) => readout::groups(p, steps),
-            Kernel::RecurrentSpike(p) => recurrent_spike::groups(p, steps),
-            Kernel::Reorder(p) => reorder::groups(p, steps),
         }
     }
 
@@ -232,27 +230,6 @@ impl Kernel {
             Kernel::RecurrentSpike(p) => linear(&p.population.output, p.population.output.channels) * steps as u64,
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,
-        }
-    }
-
-    /// Runs the plain twin.
-    pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
-        match self {
-            Kernel::Add(p) => add::run(p, window, slots),
-            Kernel::Affine(p) => affine::run(p, window, slots),
-            Kernel::Conv(p) => conv::run(p, window, slots),
-            Kernel::ConvSpike(p) => conv_spike::run(p, window, slots),
-            Kernel::Count(p) => count::run(p, window, slots),
-            Kernel::Delay(p) => delay::run(p, window, slots),
-            Kernel::DelayPush(p) => delay_push::run(p, window, slots),
-            Kernel::Linear(p) => linear::run(p, window, slots),
-            Kernel::LinearSpike(p) => linear_spike::run(p, window, slots),
-            Kernel::Membrane(p) => membrane::run(p, window, slots),
-            Kernel::Meter(p) => meter::run(p, window, slots),
-            Kernel::Pool(p) => pool::run(p, window, slots),
-            Kernel::Readout(p) => readout::run(p, window, slots),
-            Kernel::RecurrentSpike(p) => recurrent_spike::run(p, window, slots),
-            Kernel::Reorder(p) => reorder::run(p, window, slots),
         }
     }
 }

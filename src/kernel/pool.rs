@@ -41,8 +41,9 @@ shared!(Params as "Params" {
 });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/pool.wgsl"), ELEMENTWISE], reads: &["input"] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/pool.wgsl"), ELEMENTWISE], reads: &["input"] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

@@ -48,7 +48,9 @@ pub const SLOTS: &[SlotInfo] = &[
 shared!(Params as "Params" { input: Edge, mode: u32, summed: u32, bias: u32, keeps_sums: u32 });
 
 /// The shader.
-pub const SHADER: Shader = Shader { pieces: &[include_str!("../../shaders/readout.wgsl")], reads: &["input"] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/readout.wgsl")], reads: &["input"] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, _steps: usize) -> u64 {

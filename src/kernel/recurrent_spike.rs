@@ -41,8 +41,9 @@ shared!(Params as "Params" { input: Edge, population: Population, bias: u32 });
 pub const MOST_NEURONS: u32 = 1024;
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/recurrent_spike.wgsl"), SUM, NEURONS, AFFINE_NEURON], reads: &[] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/recurrent_spike.wgsl"), SUM, NEURONS, AFFINE_NEURON], reads: &[] }
+}
 
 /// How the workgroup that computes a sample does it.
 pub(super) fn frame(p: &Params) -> Frame {

@@ -25,8 +25,9 @@ pub const SLOTS: &[SlotInfo] =
 shared!(Params as "Params" { input: Edge, output: Edge });
 
 /// The shader.
-pub const SHADER: Shader =
-    Shader { pieces: &[include_str!("../../shaders/reorder.wgsl"), ELEMENTWISE], reads: &["input"] };
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../shaders/reorder.wgsl"), ELEMENTWISE], reads: &["input"] }
+}
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {

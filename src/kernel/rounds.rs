@@ -64,6 +64,8 @@ impl Kernel {
             Kernel::Reorder(p) => element(&p.output, read(&p.input)),
             Kernel::Meter(p) => 33 * (1 + u64::from(p.input.planes)) + 8,
             Kernel::Delay(_) | Kernel::DelayPush(_) => 33,
+            // Training runs on the CPU alone.
+            _ => 0,
         }
     }
 }

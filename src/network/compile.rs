@@ -2,12 +2,14 @@
 //!
 //! What happens to each layer is decided here and in `lower`; the arithmetic is in [`crate::kernel`].
 
+use super::backward::Backward;
 use super::lower::Lowering;
 use super::schedule::{Group, schedule};
 use super::simplify::Graph;
 use super::{InputKind, Network};
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Request};
+use crate::network::Readout;
+use crate::plan::{Plan, Request, TrainingPlan, TrainingRequest};
 
 /// More steps than this are taken for a mistake.
 const MAX_STEPS: usize = 1 << 24;
@@ -33,6 +35,38 @@ pub fn compile(network: &Network, request: &Request) -> Result<Plan> {
     let mut plan = lowering.finish()?;
     plan.place()?;
     Ok(plan)
+}
+
+/// The plan of a step of training.
+///
+/// # Errors
+/// As [`compile`]; layers that have no gradient, a network in which nothing learns.
+pub fn compile_training(network: &Network, request: &TrainingRequest) -> Result<TrainingPlan> {
+    if request.steps == 0 || request.steps > MAX_STEPS {
+        return Err(Error::Request(format!("expected between 1 and {MAX_STEPS} steps, got {}", request.steps)));
+    }
+    network.check()?;
+    let graph = Graph::for_training(network)?;
+    let groups = schedule(&graph);
+    let forward = Request {
+        steps: request.steps,
+        constant_input: request.constant_input,
+        readout: Readout::Mean,
+        meter: false,
+        // A plan of training is not run again with more planes.
+        count_planes: Request::MOST_COUNT_PLANES,
+        memory_limit: request.memory_limit,
+        ..Request::default()
+    };
+    let mut lowering = Lowering::new(network, &forward, &graph, &groups).for_training(request);
+    for group in &groups {
+        match group {
+            Group::One(node) => lowering.node(*node)?,
+            Group::Cycle(nodes) => lowering.cycle(nodes)?,
+        }
+    }
+    let (plan, training) = lowering.with_loss()?;
+    Backward::of(network, plan, training)
 }
 
 impl InputKind {

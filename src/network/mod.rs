@@ -4,6 +4,7 @@
 //! a cycle needs at least one edge that does. A [`Builder`] makes the usual chain; [`mod@file`] reads TOML,
 //! [`checkpoint`] safetensors, `io::nir` the Neuromorphic Intermediate Representation.
 
+mod backward;
 mod builder;
 pub mod checkpoint;
 mod compile;
@@ -18,9 +19,10 @@ mod schedule;
 mod simplify;
 
 pub use builder::Builder;
-pub use compile::compile;
+pub use compile::{compile, compile_training};
 pub use dialect_file::DialectChoice;
 pub use graph::order;
+pub(crate) use lower::neuron::laid_out;
 pub use open::{OpenOptions, open, open_with_recipe};
 
 use serde::{Deserialize, Serialize};

@@ -26,8 +26,8 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// The simplified form of a checked network.
-    pub fn new(network: &Network) -> Result<Graph> {
+    /// One input per layer, delays as nodes.
+    fn connected(network: &Network) -> Result<Graph> {
         let shapes = network.shapes()?;
         let nodes = network.nodes.iter().zip(shapes).map(|(node, shape)| Simple {
             name: node.name.clone(),
@@ -37,8 +37,21 @@ impl Graph {
         });
         let mut graph = Graph { nodes: nodes.collect(), output: network.output };
         graph.connect(network);
+        Ok(graph)
+    }
+
+    /// The simplified form of a checked network at inference.
+    pub fn new(network: &Network) -> Result<Graph> {
+        let mut graph = Graph::connected(network)?;
         graph.fold_batch_norm()?;
-        graph.drop_identities();
+        graph.drop_identities(false);
+        Ok(graph)
+    }
+
+    /// That in training: batch norm and dropout stay.
+    pub fn for_training(network: &Network) -> Result<Graph> {
+        let mut graph = Graph::connected(network)?;
+        graph.drop_identities(true);
         Ok(graph)
     }
 
@@ -98,10 +111,10 @@ impl Graph {
         Ok(())
     }
 
-    /// Takes out what changes nothing at inference.
-    fn drop_identities(&mut self) {
+    /// Takes out what changes nothing.
+    fn drop_identities(&mut self, training: bool) {
         let identity = |node: &Simple| match &node.layer {
-            Layer::Dropout { .. } => true,
+            Layer::Dropout { p } => !training || *p == 0.0,
             Layer::Add => node.inputs.len() == 1,
             Layer::Delay(steps) => steps.iter().all(|&s| s == 0),
             _ => false,

@@ -165,7 +165,7 @@ impl Coefficients {
 
     /// Whether a potential is above threshold.
     #[inline(always)]
-    fn fires(&self, flags: u32, v: f32) -> bool {
+    pub(super) fn fires(&self, flags: u32, v: f32) -> bool {
         if flags & flag::FIRE_GE != 0 { v >= self.threshold } else { v > self.threshold }
     }
 
@@ -191,7 +191,7 @@ impl Coefficients {
 
     /// The potential after a reset in the step of the spike; `late`: one was due from the step before.
     #[inline(always)]
-    fn reset(&self, flags: u32, h: f32, spikes: f32, late: bool) -> f32 {
+    pub(super) fn reset(&self, flags: u32, h: f32, spikes: f32, late: bool) -> f32 {
         let is = |bit: u32| flags & bit != 0;
         let again = if late { 1.0 } else { 0.0 };
         if is(flag::RESET_SUBTRACT) {

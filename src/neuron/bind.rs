@@ -86,6 +86,29 @@ impl Affine {
         Ok(Core { flags, grain, rows })
     }
 
+    /// The coefficients of every row of [`Affine::bind`]'s core before they are rounded, in the order of their gradients.
+    ///
+    /// # Errors
+    /// As [`Affine::bind`].
+    pub(crate) fn exact_rows(
+        &self,
+        rules: &Rules,
+        dt: f64,
+        shape: &[usize],
+    ) -> Result<Vec<[f64; super::backward::COEFFICIENT_GRADIENTS]>> {
+        let core = self.bind(rules, dt, shape)?;
+        let channels = shape.first().copied().unwrap_or(1);
+        let per_row = shape.iter().product::<usize>() / core.rows.len().max(1);
+        let per_channel = (shape.iter().product::<usize>() / channels.max(1)).max(1);
+        let row = |row: usize| {
+            let index = row * per_row;
+            let v = self.row(rules, dt, channels, (index / per_channel, index));
+            let [leak, input, rest] = v.membrane(core.flags);
+            [leak, input, rest, v.threshold, v.v_reset, v.current_keep, v.current_input, v.current_decay]
+        };
+        Ok((0..core.rows.len()).map(row).collect())
+    }
+
     fn params(&self) -> Vec<(&'static str, &Param)> {
         let decay = |d: &'_ Decay| match d {
             Decay::Tau(_) => "tau",
@@ -268,15 +291,20 @@ struct RowValues {
 }
 
 impl RowValues {
-    fn coefficients(&self, flags: u32) -> Coefficients {
-        let (leak, input, rest) = if flags & flag::FORM_LEAK_ALL != 0 {
-            (self.k, self.r, self.v_leak)
+    /// Leak, input and rest, in the form that the flags say.
+    fn membrane(&self, flags: u32) -> [f64; 3] {
+        if flags & flag::FORM_LEAK_ALL != 0 {
+            [self.k, self.r, self.v_leak]
         } else if flags & flag::FORM_LEAK_POTENTIAL != 0 {
             let b = self.gain * self.r;
-            (self.k, if (b - 1.0).abs() < 1e-6 { 1.0 } else { b }, self.v_leak)
+            [self.k, if (b - 1.0).abs() < 1e-6 { 1.0 } else { b }, self.v_leak]
         } else {
-            (self.decay, self.gain * self.r, (1.0 - self.decay) * self.v_leak)
-        };
+            [self.decay, self.gain * self.r, (1.0 - self.decay) * self.v_leak]
+        }
+    }
+
+    fn coefficients(&self, flags: u32) -> Coefficients {
+        let [leak, input, rest] = self.membrane(flags);
         Coefficients {
             leak: leak as f32,
             input: input as f32,

@@ -19,6 +19,7 @@
 //! line in each `match` on it; reading from TOML and NIR each take a few lines in `network::file` and `io::nir`.
 
 pub mod affine;
+pub mod backward;
 pub mod bind;
 pub mod rules;
 pub mod surrogate;
@@ -41,6 +42,8 @@ pub struct Neuron {
     pub rules: RuleChanges,
     /// Potentials before the first step, where they are given neuron by neuron; `None`: as the rule `v_init` says.
     pub v_init: Option<Param>,
+    /// The parameters that training changes besides those that a model always learns, by their names in files.
+    pub learn: Vec<String>,
 }
 
 /// The neuron models.
@@ -111,6 +114,19 @@ impl Neuron {
         self
     }
 
+    /// The names of the parameters that training changes.
+    pub fn learned(&self) -> Vec<&str> {
+        let always: &[&str] = if matches!(self.model, Model::ParametricLif(_)) { &["w"] } else { &[] };
+        let more = self.learn.iter().map(String::as_str).filter(|name| !always.contains(name));
+        always.iter().copied().chain(more).collect()
+    }
+
+    /// This population, whose parameters of these names training changes.
+    pub fn learning(mut self, names: &[&str]) -> Self {
+        self.learn = names.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// This population with `changes` to its rules.
     pub fn with(mut self, changes: RuleChanges) -> Self {
         self.rules = changes.over(&self.rules);
@@ -122,7 +138,7 @@ macro_rules! neuron_from_model {
     ($($model:ident),*) => {$(
         impl From<$model> for Neuron {
             fn from(model: $model) -> Self {
-                Neuron { model: Model::$model(model), rules: RuleChanges::default(), v_init: None }
+                Neuron { model: Model::$model(model), rules: RuleChanges::default(), v_init: None, learn: Vec::new() }
             }
         }
     )*};

@@ -163,7 +163,8 @@ pub struct Rules {
     pub reset_residual: bool,
     /// On a hard reset: `v_reset` is added in every step, spike or not (Sinabs `MembraneReset`).
     pub reset_adds: bool,
-    /// Gradients do not flow through the reset. Of no effect on inference.
+    /// Gradients do not flow through a reset in the step of the spike. Of no effect on inference. Through one that is a step
+    /// late they never flow (snnTorch).
     pub detach_reset: bool,
     /// How many spikes a neuron may fire in one step.
     pub spikes: SpikesPerStep,
@@ -381,7 +382,6 @@ impl Dialect {
                 reset: Reset::Subtract,
                 reset_delay: 1,
                 reset_residual: true,
-                detach_reset: true,
                 v_init: VInit::Zero,
                 clamp_decay: true,
                 form: Form::Factor,

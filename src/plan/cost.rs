@@ -27,7 +27,7 @@ impl Plan {
         for stage in &self.stages {
             match stage {
                 Stage::Window(step) => self.add(&mut cost, step, most, windows),
-                Stage::Loop(steps) => {
+                Stage::Loop(steps) | Stage::Back(steps) => {
                     let times = self.request.steps as u64;
                     steps.iter().for_each(|step| self.add(&mut cost, step, 1, times));
                 }

@@ -1,6 +1,6 @@
 //! Which buffers may share memory: those whose lives do not overlap.
 
-use super::{Plan, Stage};
+use super::Plan;
 
 /// Gives every buffer a slot. A buffer lives from its first to its last use; one touched in a loop lives as long as
 /// the loop; permanent ones never share.
@@ -36,11 +36,7 @@ pub(super) fn place(plan: &mut Plan) {
 fn lives(plan: &Plan) -> Vec<(usize, usize)> {
     let mut lives = vec![(usize::MAX, 0); plan.buffers.len()];
     for (at, stage) in plan.stages.iter().enumerate() {
-        let steps = match stage {
-            Stage::Window(step) => std::slice::from_ref(step),
-            Stage::Loop(steps) => steps,
-        };
-        for (buffer, _) in steps.iter().flat_map(Plan::touched) {
+        for (buffer, _) in stage.steps().iter().flat_map(Plan::touched) {
             lives[buffer].0 = lives[buffer].0.min(at);
             lives[buffer].1 = at + 1;
         }

@@ -14,6 +14,7 @@ mod cost;
 mod info;
 mod memory;
 mod text;
+mod training;
 
 use crate::error::{Error, Result};
 use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES, Window};
@@ -73,7 +74,7 @@ pub struct Plan {
     pub request: Request,
     /// Memory that steps work on.
     pub buffers: Vec<Buffer>,
-    /// Memory that never changes: weights, coefficients, tables.
+    /// Memory that all samples share: weights, coefficients, tables. It never changes but in training.
     pub constants: Vec<Constant>,
     /// What is done, in order.
     pub stages: Vec<Stage>,
@@ -168,7 +169,7 @@ impl Holds {
     }
 }
 
-/// A piece of memory that never changes.
+/// A piece of memory that all samples share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constant {
     /// For people.
@@ -245,6 +246,18 @@ pub enum Stage {
     Window(Step),
     /// All of them for one step of time, then for the next: a cycle of the network.
     Loop(Vec<Step>),
+    /// As a loop, the last step of time first: gradients of a cycle.
+    Back(Vec<Step>),
+}
+
+impl Stage {
+    /// Its steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Stage::Window(step) => std::slice::from_ref(step),
+            Stage::Loop(steps) | Stage::Back(steps) => steps,
+        }
+    }
 }
 
 impl Request {
@@ -267,10 +280,7 @@ impl Request {
 impl Plan {
     /// Every step, in order, loops unrolled once.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.stages.iter().flat_map(|stage| match stage {
-            Stage::Window(step) => std::slice::from_ref(step),
-            Stage::Loop(steps) => steps,
-        })
+        self.stages.iter().flat_map(Stage::steps)
     }
 
     /// Steps of time that a window covers (the last may have fewer): all of them, or a slice.
@@ -310,13 +320,12 @@ impl Plan {
     pub fn walk(&self, window: Window, part: Part) -> impl Iterator<Item = (usize, &Step, Window)> {
         let mut number = 0;
         let all = self.stages.iter().flat_map(move |stage| {
-            let (steps, loops) = match stage {
-                Stage::Window(step) => (std::slice::from_ref(step), None),
-                Stage::Loop(steps) => (steps.as_slice(), Some(window.steps)),
-            };
+            let steps = stage.steps();
+            let loops = (!matches!(stage, Stage::Window(_))).then_some(window.steps);
             let first = number;
             number += steps.len();
             (0..loops.unwrap_or(1)).flat_map(move |t| {
+                let t = if matches!(stage, Stage::Back(_)) { window.steps - 1 - t } else { t };
                 let one = Window { start: t, steps: 1, at: window.at + t, clock: window.clock + t as u64, ..window };
                 let window = if loops.is_some() { one } else { window };
                 steps.iter().enumerate().map(move |(at, step)| (first + at, step, window))
@@ -395,3 +404,4 @@ impl Holds {
 pub use cost::Cost;
 pub use info::{PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
+pub use training::{Layout, LearnedPopulation, NormStatistics, Parameter, TrainingPlan, TrainingRequest};

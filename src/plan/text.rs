@@ -23,8 +23,9 @@ impl fmt::Display for Plan {
         for stage in &self.stages {
             match stage {
                 Stage::Window(step) => line(f, self, step, &mut number, "")?,
-                Stage::Loop(steps) => {
-                    writeln!(f, "    for each step")?;
+                Stage::Loop(steps) | Stage::Back(steps) => {
+                    let back = if matches!(stage, Stage::Back(_)) { ", the last first" } else { "" };
+                    writeln!(f, "    for each step{back}")?;
                     for step in steps {
                         line(f, self, step, &mut number, "  ")?;
                     }

@@ -26,6 +26,7 @@ mod record;
 mod session;
 mod state;
 mod stream;
+pub(crate) mod training;
 pub mod verify;
 
 pub use confident::Confident;

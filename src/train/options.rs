@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
 use crate::run::Device;
 
@@ -36,32 +37,6 @@ pub struct Loss {
     pub kind: LossKind,
     /// What the scores are, of an output over time.
     pub over: Over,
-}
-
-/// How scores and labels are compared; means over the samples of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossKind {
-    /// Softmax and cross-entropy.
-    #[default]
-    CrossEntropy,
-    /// Mean over the classes of the squared difference from 1 for the label and 0 for all others.
-    Mse,
-}
-
-/// What scores are, of an output over time: potentials, or spikes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Over {
-    /// The mean over the steps; of spikes, the rate.
-    #[default]
-    Mean,
-    /// The sum over the steps; of spikes, their number.
-    Sum,
-    /// The last step.
-    Last,
-    /// Every step has a loss of its own, and their mean counts.
-    EachStep,
 }
 
 /// How parameters follow their gradients: PyTorch's definitions and defaults.

@@ -1,17 +1,34 @@
 //! Training, step by step.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::TrainOptions;
+use super::populations::Learned;
+use super::tensors::{self, Moments};
 use crate::error::{Error, Result};
-use crate::network::Network;
+use crate::kernel::grad::{mask, optimise};
+use crate::network::{InputKind, Network, compile_training};
+use crate::plan::{TrainingPlan, TrainingRequest};
+use crate::run::Device;
+use crate::run::training::{Batch, CpuTraining};
 use crate::tensor::Tensor;
+use crate::train::Optimiser;
 
 /// A network in training: its parameters, their optimiser, and the memory of the gradients.
 #[derive(Debug)]
 pub struct Trainer {
     network: Network,
     options: TrainOptions,
+    threads: Option<Arc<rayon::ThreadPool>>,
+    learning_rate: f64,
+    steps: u64,
+    /// The plan in use, for samples that hold for all steps or for sequences, with its memory.
+    machine: Option<(Arc<TrainingPlan>, CpuTraining)>,
+    /// Parameters of neurons.
+    learned: Learned,
+    /// Samples whose gradients were added up since the last step.
+    accumulated: u32,
 }
 
 /// What a step of training gave.
@@ -47,28 +64,184 @@ impl Trainer {
     pub fn new(mut network: Network, options: TrainOptions) -> Result<Trainer> {
         network.init(options.seed)?;
         network.check()?;
-        Ok(Trainer { network, options })
+        let pool = |n: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+            pool.map(Arc::new).map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))
+        };
+        let threads = options.threads.map(pool).transpose()?;
+        let learning_rate = options.optimiser.learning_rate();
+        let moments = Moments::of(&options.optimiser);
+        let learned = Learned::new(&network, moments.names().len())?;
+        let mut trainer =
+            Trainer { network, options, threads, learning_rate, steps: 0, machine: None, learned, accumulated: 0 };
+        trainer.check()?;
+        // What cannot be trained is said now.
+        if let Some(steps) = trainer.options.steps.or(trainer.network.steps) {
+            trainer.prepare(steps, true)?;
+        }
+        Ok(trainer)
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.options.device {
+            Device::Cpu | Device::Reference => {}
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) => return Err(Error::Request("training on a GPU is not there yet: use the CPU".into())),
+        }
+        let positive = |what: &str, x: f64| match x.is_finite() && x >= 0.0 {
+            true => Ok(()),
+            false => Err(Error::Request(format!("{what} must be a number not below 0, got {x}"))),
+        };
+        match self.options.optimiser {
+            Optimiser::Sgd { lr, momentum, weight_decay, nesterov } => {
+                positive("the learning rate", lr)?;
+                positive("momentum", momentum)?;
+                positive("weight decay", weight_decay)?;
+                if nesterov && momentum == 0.0 {
+                    return Err(Error::Request("Nesterov's momentum needs a momentum above 0".into()));
+                }
+            }
+            Optimiser::Adam(m) | Optimiser::AdamW(m) => {
+                positive("the learning rate", m.lr)?;
+                positive("weight decay", m.weight_decay)?;
+                positive("eps", m.eps)?;
+                for beta in [m.beta1, m.beta2] {
+                    if !(0.0..1.0).contains(&beta) {
+                        return Err(Error::Request(format!("beta must be from 0 to below 1, got {beta}")));
+                    }
+                }
+            }
+        }
+        if !(self.options.surrogate.alpha.is_finite() && self.options.surrogate.alpha > 0.0) {
+            let alpha = self.options.surrogate.alpha;
+            return Err(Error::Request(format!("the surrogate's alpha must be above 0, got {alpha}")));
+        }
+        self.options.clip_norm.map_or(Ok(()), |norm| positive("the clip norm", norm))
     }
 
     /// One step: loss and gradients of a batch, then the optimiser. A sample is as [`crate::Session::run_samples`] takes
-    /// it: one frame that holds for all steps, or `sequence` frames.
+    /// it: one frame that holds for all steps, or a frame for each of them, as many in all samples of a batch.
     ///
     /// # Errors
-    /// Samples or labels that do not fit. A loss that is not finite: the parameters are as they were.
+    /// Samples or labels that do not fit. A loss or gradients that are not finite: the parameters are as they were.
     pub fn step(&mut self, samples: &[&[f32]], labels: &[u32]) -> Result<StepReport> {
-        let _ = (samples, labels, &self.options);
-        Err(Error::Request("not yet".into()))
+        let report = self.accumulate(samples, labels, samples.len())?;
+        self.follow(report.gradient_norm)?;
+        Ok(report)
+    }
+
+    /// Adds the gradients of a part of a batch of `of` samples to those that are there; [`Trainer::optimise`] follows them.
+    /// Parts in order give the bits of the whole. With batch norm there is one part alone, as statistics are of all samples.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn accumulate(&mut self, samples: &[&[f32]], labels: &[u32], of: usize) -> Result<StepReport> {
+        let (steps, constant) = self.check_batch(samples, labels)?;
+        self.prepare(steps, constant)?;
+        let seed = mask::hash(self.options.seed as u32, (self.options.seed >> 32) as u32, self.steps as u32, 0);
+        let seeds: Vec<u32> =
+            (0..samples.len() as u32).map(|at| mask::hash(seed, 0, 0, self.accumulated + at)).collect();
+        let settings = self.settings(of, 1.0);
+        let Some((plan, machine)) = &mut self.machine else { return Err(Error::Request("no plan".into())) };
+        if of != samples.len() && !plan.norms.is_empty() {
+            let n = samples.len();
+            return Err(Error::layer(
+                &plan.norms[0].layer,
+                format!("its statistics are those of a whole batch: expected {of} samples at once, got {n}"),
+            ));
+        }
+        set(machine.shared_mut(plan.settings), &settings);
+        let result = machine.gradients(&Batch { samples, labels, seeds: &seeds })?;
+        self.learned.take(plan, machine, &self.network)?;
+        self.accumulated += samples.len() as u32;
+        let loss = result.losses.iter().map(|&x| f64::from(x)).sum::<f64>() / samples.len() as f64;
+        let square_sums = plan.square_sums.map(|sums| bytemuck::cast_slice::<u32, f32>(machine.shared(sums)));
+        let square_sum = square_sums.map(|sums| sums.iter().map(|&x| f64::from(x)).sum::<f64>());
+        let gradient_norm = square_sum.map(|sum| (sum + self.learned.square_sum()).sqrt());
+        let fault = match gradient_norm {
+            _ if !loss.is_finite() => Some("loss"),
+            Some(norm) if !norm.is_finite() => Some("gradient"),
+            _ => None,
+        };
+        if let Some(what) = fault {
+            let layer = tensors::first_fault(plan, machine).unwrap_or_else(|| "the output".into());
+            let step = self.steps + 1;
+            self.clear_gradients();
+            return Err(Error::layer(
+                layer,
+                format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients"),
+            ));
+        }
+        let rate = |(at, spikes): (usize, &u64)| {
+            let population = &plan.plan.populations[at];
+            let all = population.layout.elements() * plan.plan.request.steps * samples.len();
+            population.fires.then(|| (population.layer.clone(), *spikes as f64 / all as f64))
+        };
+        let firing_rates = result.spikes.iter().enumerate().filter_map(rate).collect();
+        Ok(StepReport { loss, correct: result.correct, samples: samples.len(), gradient_norm, firing_rates })
+    }
+
+    /// A step of the optimiser along the gradients that were added up; they are zero after.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn optimise(&mut self) -> Result<()> {
+        let norm = self.options.clip_norm.map(|_| {
+            let all = self.gradients();
+            all.values().flat_map(Tensor::data).map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
+        });
+        self.follow(norm)
+    }
+
+    fn follow(&mut self, gradient_norm: Option<f64>) -> Result<()> {
+        let most = self.options.clip_norm.unwrap_or(f64::INFINITY);
+        // As PyTorch's `clip_grad_norm_`.
+        let clip = gradient_norm.map_or(1.0, |norm| (most / (norm + 1e-6)).min(1.0));
+        let settings = self.settings(1, clip);
+        let kind = self.kind();
+        if let Some((plan, machine)) = &mut self.machine {
+            set(machine.shared_mut(plan.settings), &settings);
+            machine.optimise();
+            self.learned.follow(plan, machine, &mut self.network, (kind, &settings))?;
+        }
+        self.steps += 1;
+        self.accumulated = 0;
+        Ok(())
+    }
+
+    /// The gradients that were added up, by `<layer>.<parameter>`, in the shapes of the parameters (those of neurons: as a
+    /// list).
+    pub fn gradients(&self) -> BTreeMap<String, Tensor> {
+        let mut all = self.learned.gradients();
+        if let Some((plan, machine)) = &self.machine {
+            all.extend(tensors::gradients(plan, machine, &self.network));
+        }
+        all
+    }
+
+    fn clear_gradients(&mut self) {
+        if let Some((plan, machine)) = &mut self.machine {
+            plan.parameters.iter().for_each(|parameter| machine.shared_mut(parameter.gradients).fill(0));
+            plan.populations.iter().for_each(|population| machine.shared_mut(population.gradients).fill(0));
+        }
+        self.accumulated = 0;
     }
 
     /// From the next step on.
-    pub fn set_learning_rate(&mut self, _learning_rate: f64) {}
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
 
     /// The network with the parameters as they are now, for inference and checkpoints.
     ///
     /// # Errors
     /// A device that is lost.
     pub fn network(&self) -> Result<Network> {
-        Ok(self.network.clone())
+        let mut network = self.network.clone();
+        if let Some((plan, machine)) = &self.machine {
+            tensors::into_network(plan, machine, &mut network)?;
+        }
+        Ok(network)
     }
 
     /// What a checkpoint keeps beside the network.
@@ -76,14 +249,139 @@ impl Trainer {
     /// # Errors
     /// A device that is lost.
     pub fn state(&self) -> Result<TrainerState> {
-        Ok(TrainerState::default())
+        let kind = Moments::of(&self.options.optimiser);
+        let mut moments = match &self.machine {
+            Some((plan, machine)) => tensors::moments(plan, machine, &self.network, kind)?,
+            None => BTreeMap::new(),
+        };
+        moments.extend(self.learned.moments(kind.names()));
+        Ok(TrainerState { steps: self.steps, moments })
     }
 
     /// Goes on from a state; the network must be the one that was saved with it.
     ///
     /// # Errors
     /// Moments that do not fit the network's parameters.
-    pub fn set_state(&mut self, _state: &TrainerState) -> Result<()> {
+    pub fn set_state(&mut self, state: &TrainerState) -> Result<()> {
+        let kind = Moments::of(&self.options.optimiser);
+        if self.machine.is_none() {
+            self.prepare(self.options.steps.or(self.network.steps).unwrap_or(1), true)?;
+        }
+        if let Some((plan, machine)) = &mut self.machine {
+            tensors::set_moments(plan, machine, &self.network, kind, &state.moments)?;
+        }
+        if !state.moments.is_empty() {
+            self.learned.set_moments(kind.names(), &state.moments)?;
+        }
+        self.steps = state.steps;
         Ok(())
     }
+
+    /// The number of the optimiser, see [`optimise::Params`].
+    fn kind(&self) -> u32 {
+        match self.options.optimiser {
+            Optimiser::Sgd { nesterov, .. } => u32::from(nesterov),
+            Optimiser::Adam(_) => 2,
+            Optimiser::AdamW(_) => 3,
+        }
+    }
+
+    /// A plan for such samples, with the parameters and moments of the one before.
+    fn prepare(&mut self, steps: usize, constant_input: bool) -> Result<()> {
+        let fits = |plan: &TrainingPlan| {
+            plan.plan.request.steps == steps && plan.plan.request.constant_input == constant_input
+        };
+        if self.machine.as_ref().is_some_and(|(plan, _)| fits(plan)) {
+            return Ok(());
+        }
+        let kind = Moments::of(&self.options.optimiser);
+        let before = self.machine.as_ref().map(|(plan, machine)| tensors::moments(plan, machine, &self.network, kind));
+        let before = before.transpose()?.unwrap_or_default();
+        self.network = self.network()?;
+        let request = TrainingRequest {
+            steps,
+            constant_input,
+            loss: self.options.loss.kind,
+            over: self.options.loss.over,
+            surrogate: self.options.surrogate,
+            detach_reset: self.options.detach_reset,
+            optimiser: self.kind(),
+            square_sums: self.options.clip_norm.is_some(),
+            same_dropout: self.network.dialect == crate::neuron::Dialect::SpikingJelly,
+            memory_limit: 16 << 30,
+        };
+        let plan = Arc::new(compile_training(&self.network, &request)?);
+        let mut machine =
+            CpuTraining::new(plan.clone(), self.threads.clone(), !matches!(self.options.device, Device::Reference));
+        tensors::set_moments(&plan, &mut machine, &self.network, kind, &before)?;
+        self.machine = Some((plan, machine));
+        Ok(())
+    }
+
+    /// Steps of a sample, and whether one frame holds for all of them.
+    fn check_batch(&self, samples: &[&[f32]], labels: &[u32]) -> Result<(usize, bool)> {
+        if samples.is_empty() || samples.len() != labels.len() {
+            let (n, m) = (samples.len(), labels.len());
+            return Err(Error::Request(format!("expected samples, and a label for each: got {n} samples, {m} labels")));
+        }
+        let frame: usize = self.network.input.shape.iter().product();
+        let classes: usize = self.network.shapes()?[self.network.output].iter().product();
+        let fixed = self.options.steps.or(self.network.steps);
+        let length = samples[0].len();
+        for (at, (sample, &label)) in samples.iter().zip(labels).enumerate() {
+            let fault = |text: String| Err(Error::Request(format!("sample {at}: {text}")));
+            if sample.len() != length || length == 0 || !length.is_multiple_of(frame) {
+                let got = sample.len();
+                return fault(format!("expected {frame} values for each step, as many as the others, got {got}"));
+            }
+            if label as usize >= classes {
+                return fault(format!("expected a label from 0 to {}, got {label}", classes - 1));
+            }
+            let bad = |x: &&f32| match self.network.input.kind {
+                InputKind::Real => !x.is_finite(),
+                InputKind::Counts => f32::from(**x as u8) != **x,
+                InputKind::Bits => **x != 0.0 && **x != 1.0,
+            };
+            if let Some(x) = sample.iter().find(bad) {
+                return fault(format!("{x} is no {:?} input", self.network.input.kind).to_lowercase());
+            }
+        }
+        match (length / frame, fixed) {
+            (1, Some(steps)) => Ok((steps, true)),
+            (1, None) => Err(Error::Request("say how many steps a sample has: `steps`".into())),
+            (got, Some(steps)) if got != steps => {
+                Err(Error::Request(format!("the samples have {got} steps, {steps} are fixed")))
+            }
+            (got, _) => Ok((got, false)),
+        }
+    }
+
+    /// The settings of a step, see [`optimise`].
+    fn settings(&self, batch: usize, clip: f64) -> [f32; optimise::SETTINGS] {
+        let mut settings = [0.0; optimise::SETTINGS];
+        let step = self.steps as f64 + 1.0;
+        settings[optimise::INVERSE_BATCH] = 1.0 / batch as f64;
+        settings[optimise::LEARNING_RATE] = self.learning_rate;
+        settings[optimise::CLIP] = clip;
+        settings[optimise::FRESH] = f64::from(self.steps == 0);
+        match self.options.optimiser {
+            Optimiser::Sgd { momentum, weight_decay, .. } => {
+                settings[optimise::FIRST_DECAY] = momentum;
+                settings[optimise::WEIGHT_DECAY] = weight_decay;
+            }
+            Optimiser::Adam(m) | Optimiser::AdamW(m) => {
+                settings[optimise::FIRST_DECAY] = m.beta1;
+                settings[optimise::SECOND_DECAY] = m.beta2;
+                settings[optimise::EPS] = m.eps;
+                settings[optimise::WEIGHT_DECAY] = m.weight_decay;
+                settings[optimise::FIRST_BIAS] = 1.0 / (1.0 - m.beta1.powf(step));
+                settings[optimise::SECOND_BIAS] = 1.0 / (1.0 - m.beta2.powf(step)).sqrt();
+            }
+        }
+        settings.map(|x| x as f32)
+    }
+}
+
+fn set(words: &mut [u32], settings: &[f32]) {
+    words.iter_mut().zip(settings).for_each(|(word, x)| *word = x.to_bits());
 }

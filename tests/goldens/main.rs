@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod backward;
 mod case;
 #[cfg(feature = "gpu")]
 #[path = "../gpu/gpus.rs"]
@@ -14,3 +15,4 @@ mod nir;
 #[cfg(feature = "nir")]
 mod nir_real;
 mod srnn;
+mod training;

@@ -11,8 +11,8 @@ use crate::case::{self, Case, Report};
 fn networks_in_evaluation_mode() {
     let mut report = Report::default();
     for case in case::cases("nets/").iter().filter(|c| c.id.ends_with("_eval")) {
-        let network = network(case);
         let x = case.tensor("x");
+        let network = network(case, "param", &x.shape()[1..]);
         let output = case::record(&network, &x);
         report.close(&format!("{} logits", case.id), output.scores.data(), case.tensor("logits").data());
         for node in &network.nodes {
@@ -33,9 +33,9 @@ fn networks_in_evaluation_mode() {
     report.finish(20);
 }
 
-/// The network of a case, from the layers its metadata lists by PyTorch's names.
-fn network(case: &Case) -> Network {
-    let x = case.tensor("x");
+/// The network of a case for such an input, from the layers its metadata lists by PyTorch's names, with the tensors that
+/// begin with `prefix`.
+pub fn network(case: &Case, prefix: &str, input: &[usize]) -> Network {
     let shape = |name: String| case.tensor(&name).shape().to_vec();
     let neuron = |builder: Builder| {
         let neuron = &case.meta["neuron"];
@@ -46,7 +46,7 @@ fn network(case: &Case) -> Network {
             other => panic!("{}: {other}", case.id),
         }
     };
-    let mut builder = Network::new(&x.shape()[1..]);
+    let mut builder = Network::new(input);
     let mut last = usize::MAX;
     let arch = case.meta["arch"].as_array().unwrap();
     let names = arch.iter().map(|line| line.as_str().unwrap().split_once(": ").unwrap());
@@ -56,18 +56,18 @@ fn network(case: &Case) -> Network {
     for index in 0..=13 {
         let name = format!("net.{index}");
         let what = kinds.iter().find(|(i, _)| *i == index).map(|(_, what)| *what);
-        let bias = case.has(&format!("param.{name}.bias"));
+        let bias = case.has(&format!("{prefix}.{name}.bias"));
         // Some neurons share a surrogate, which PyTorch then lists once: a gap in the numbers is a neuron.
         builder = match what {
             Some(what) if what.starts_with("Conv2d") => {
-                builder = builder.conv2d(shape(format!("param.{name}.weight"))[0], 3).padding(1);
+                builder = builder.conv2d(shape(format!("{prefix}.{name}.weight"))[0], 3).padding(1);
                 if bias { builder } else { builder.no_bias() }
             }
             Some(what) if what.starts_with("BatchNorm2d") => builder.batch_norm(),
             Some(what) if what.starts_with("MaxPool2d") => builder.max_pool(2),
             Some(what) if what.starts_with("Flatten") => builder.flatten(),
             Some(what) if what.starts_with("Linear") => {
-                builder = builder.linear(shape(format!("param.{name}.weight"))[0]);
+                builder = builder.linear(shape(format!("{prefix}.{name}.weight"))[0]);
                 if bias { builder } else { builder.no_bias() }
             }
             _ if case.has(&format!("spike_count.{name}")) => neuron(builder),
@@ -80,7 +80,7 @@ fn network(case: &Case) -> Network {
     let mut network = builder.steps(case.meta["T"].as_u64().unwrap() as usize).build().unwrap();
     for node in &mut network.nodes {
         let tensor = |what: &str| -> Option<Tensor> {
-            let name = format!("param.{}.{what}", node.name);
+            let name = format!("{prefix}.{}.{what}", node.name);
             case.has(&name).then(|| case.tensor(&name))
         };
         match &mut node.layer {

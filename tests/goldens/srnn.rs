@@ -19,13 +19,14 @@ fn recurrent_networks() {
     report.finish(9);
 }
 
-fn set(network: &mut Network, node: &str, weight: Tensor, bias: Option<Tensor>) {
+pub fn set(network: &mut Network, node: &str, weight: Tensor, bias: Option<Tensor>) {
     let index = network.node(node).unwrap();
     let Layer::Linear(linear) = &mut network.nodes[index].layer else { panic!() };
     (linear.weight, linear.bias) = (Some(weight), bias);
 }
 
-fn snntorch(case: &Case, report: &mut Report) {
+/// The network of a case of snnTorch.
+pub fn network(case: &Case) -> Network {
     let number = |key: &str| case.number(key).unwrap();
     let neuron = |alpha: Option<f64>, beta: f64| -> Neuron {
         let decay_mem = Decay::Factor(beta.into());
@@ -51,6 +52,11 @@ fn snntorch(case: &Case, report: &mut Report) {
         let tensor = |what: &str| before_adam(case, &format!("{name}.{what}"));
         set(&mut network, node, tensor("weight"), Some(tensor("bias")));
     }
+    network
+}
+
+fn snntorch(case: &Case, report: &mut Report) {
+    let network = network(case);
     let output = case::record(&network, &case.batch_first("x"));
     for (layer, prefix) in [("l1", "hid"), ("l2", "out")] {
         let (spikes, mem) = (format!("{prefix}_spikes"), format!("{prefix}_mem"));

@@ -66,7 +66,7 @@
 
 mod keys;
 mod layer;
-mod neuron;
+pub(crate) mod neuron;
 mod read;
 mod text;
 mod write;

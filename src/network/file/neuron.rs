@@ -96,7 +96,7 @@ pub(super) fn allowed(mut model: Model) -> Vec<&'static str> {
     let leaks = model.affine().leak.is_some();
     let mut keys: Vec<&str> = fields(&mut model).iter().flat_map(|(spelling, _)| spelling.iter().copied()).collect();
     keys.extend(leaks.then_some("decay_input"));
-    keys.push("recurrent");
+    keys.extend(["recurrent", "learn"]);
     keys.extend(RuleChanges::KEYS);
     keys
 }
@@ -136,7 +136,38 @@ pub(super) fn read(mut model: Model, keys: &mut Keys, tensors: &mut Vec<(&'stati
         }
         rules.input_gain = Some(if scaled { InputGain::DtOverTau } else { InputGain::R });
     }
-    Ok(Neuron { model, rules, v_init })
+    let learn = learned(&mut model, keys)?;
+    Ok(Neuron { model, rules, v_init, learn })
+}
+
+/// The names of the parameters that are learned.
+fn learned(model: &mut Model, keys: &mut Keys) -> Result<Vec<String>> {
+    let Some(value) = keys.take("learn") else { return Ok(Vec::new()) };
+    let list = value.as_array().map(|list| list.iter().map(Value::as_str).collect::<Option<Vec<&str>>>());
+    let Some(Some(list)) = list else {
+        return Err(keys.fail_at("learn", "expected a list of names of parameters".to_string()));
+    };
+    if let Some(name) = list.iter().find(|name| param_mut(model, name).is_none()) {
+        let message =
+            format!("there is no parameter `{name}` that could be learned: there are {}", names(model).join(", "));
+        return Err(keys.fail_at("learn", message));
+    }
+    Ok(list.into_iter().map(String::from).collect())
+}
+
+/// The names of a model's parameters.
+pub(crate) fn names(model: &mut Model) -> Vec<&'static str> {
+    fields(model).iter().map(|(spelling, _)| spelling[0]).collect()
+}
+
+/// A parameter by one of its names.
+pub(crate) fn param_mut<'a>(model: &'a mut Model, name: &str) -> Option<&'a mut Param> {
+    let (_, field) = fields(model).into_iter().find(|(spelling, _)| spelling.contains(&name))?;
+    match field {
+        Field::Plain(param) | Field::Learned(param) => Some(param),
+        Field::Optional(param) => param.as_mut(),
+        Field::Decay(Decay::Tau(param) | Decay::Factor(param)) => Some(param),
+    }
 }
 
 /// Potentials before the first step, as a list or a tensor; a number or one of the words is the rule `v_init`.

@@ -179,6 +179,9 @@ fn neuron_keys(out: &mut Text, neuron: &Neuron) -> Result<()> {
     if let Some(v_init) = &neuron.v_init {
         out.line("v_init", param(v_init));
     }
+    if !neuron.learn.is_empty() {
+        out.line("learn", neuron.learn.clone());
+    }
     out.fields(&neuron.rules)
 }
 

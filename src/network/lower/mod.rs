@@ -5,10 +5,11 @@
 //! Decide it in [`Lowering::new`] or where the later layer is lowered, from the graph alone; pin it with a golden plan
 //! in `tests/plans.rs`.
 
-mod neuron;
+pub(super) mod neuron;
 mod output;
 mod recurrent;
 mod shape;
+pub(super) mod training;
 mod weighted;
 
 use super::Network;
@@ -20,6 +21,7 @@ use crate::layer::{Layer, PoolKind};
 use crate::neuron::rules::{Rules, SpikesPerStep};
 use crate::plan::{Buffer, Constant, Holds, Plan, Request, Slot, Stage, Step, When};
 use crate::tensor::shape_text;
+use training::Training;
 
 /// Counts of more bit planes than this are reals.
 const MAX_PLANES: u32 = 24;
@@ -34,7 +36,7 @@ pub(super) struct Value {
 }
 
 /// The state of lowering.
-pub(super) struct Lowering<'a> {
+pub(in crate::network) struct Lowering<'a> {
     network: &'a Network,
     request: &'a Request,
     graph: &'a Graph,
@@ -50,6 +52,8 @@ pub(super) struct Lowering<'a> {
     cycle: Option<Vec<Step>>,
     /// Layers that another one computes with itself.
     fused: Vec<bool>,
+    /// What training needs; nothing is fused then.
+    training: Option<Training<'a>>,
 }
 
 impl<'a> Lowering<'a> {
@@ -87,6 +91,7 @@ impl<'a> Lowering<'a> {
             group,
             cycle: None,
             fused: vec![false; count],
+            training: None,
         };
         lowering.find_kinds(groups);
         lowering
@@ -94,7 +99,9 @@ impl<'a> Lowering<'a> {
 
     /// Lowers the layers of a cycle: step by step, with what they keep pushed at the end of each step.
     pub fn cycle(&mut self, nodes: &[usize]) -> Result<()> {
-        if let Some(found) = self.find_recurrent(nodes) {
+        if self.training.is_none()
+            && let Some(found) = self.find_recurrent(nodes)
+        {
             return self.recurrent(&found);
         }
         self.cycle = Some(Vec::new());
@@ -120,12 +127,13 @@ impl<'a> Lowering<'a> {
             Layer::Linear(linear) => self.linear(node, linear)?,
             Layer::Neuron(neuron) => self.neuron(node, neuron)?,
             Layer::Pool(pool) => self.pool(node, pool)?,
+            Layer::BatchNorm(norm) if self.training.is_some() => self.batch_norm_in_training(node, norm)?,
             Layer::BatchNorm(norm) => self.batch_norm(node, norm)?,
             Layer::Scale(scale) => self.scale(node, scale)?,
             Layer::Add => self.add(node)?,
             Layer::Flatten { .. } => self.values[node] = Some(self.value(graph.nodes[node].inputs[0])?),
             Layer::Delay(steps) => self.delay(node, steps)?,
-            Layer::Dropout { .. } => {}
+            Layer::Dropout { p } => self.dropout(node, *p)?,
         }
         Ok(())
     }
@@ -213,7 +221,9 @@ impl<'a> Lowering<'a> {
                 let planes: Option<Vec<u32>> = simple.inputs.iter().map(|&i| known[i]).collect();
                 planes.map(|p| p.into_iter().reduce(added_planes).unwrap_or(0))
             }
-            Layer::Flatten { .. } | Layer::Delay(_) | Layer::Dropout { .. } => input(),
+            // At inference there is none left.
+            Layer::Dropout { .. } => Some(0),
+            Layer::Flatten { .. } | Layer::Delay(_) => input(),
         }
     }
 
@@ -327,6 +337,6 @@ fn added_planes(left: u32, right: u32) -> u32 {
 }
 
 /// Floats as words.
-pub(super) fn words(values: impl IntoIterator<Item = f32>) -> Vec<u32> {
+pub(in crate::network) fn words(values: impl IntoIterator<Item = f32>) -> Vec<u32> {
     values.into_iter().map(f32::to_bits).collect()
 }

@@ -104,7 +104,8 @@ impl Lowering<'_> {
         let rows: Vec<u32> = bytemuck::cast_slice::<Coefficients, u32>(&rows).to_vec();
         let coefficients = self.constant(format!("{name}.c"), rows);
         let keeps_state = self.request.keeps_state() || self.cycle.is_some();
-        let records = self.request.record;
+        // Backwards, the steps of a cycle are computed one by one, from potentials that were stored.
+        let records = self.request.record || self.training.is_some() && self.cycle.is_some();
         let population = Population {
             flags: core.flags,
             grain,
@@ -161,7 +162,7 @@ impl Lowering<'_> {
     /// The max pool that is computed with a population of single spikes, and its window; else 1 by 1.
     fn fused_pool(&self, node: usize, size: [u32; 2]) -> (Option<usize>, [u32; 2]) {
         let graph = self.graph;
-        if self.planes[node] != 1 || graph.uses(node) != 1 || graph.output == node {
+        if self.training.is_some() || self.planes[node] != 1 || graph.uses(node) != 1 || graph.output == node {
             return (None, [1, 1]);
         }
         let pool = graph.nodes.iter().enumerate().find_map(|(i, n)| match &n.layer {
@@ -181,7 +182,7 @@ impl Lowering<'_> {
 }
 
 /// The coefficients in the order of memory: `[cell, channel]` where they vary by neuron.
-fn laid_out(core: &Core, shape: &[usize], cells: usize, channels: usize) -> (u32, Vec<Coefficients>) {
+pub(crate) fn laid_out(core: &Core, shape: &[usize], cells: usize, channels: usize) -> (u32, Vec<Coefficients>) {
     match core.grain {
         Grain::Shared => (0, core.rows.clone()),
         Grain::Channel if shape[0] == channels => (1, core.rows.clone()),

@@ -13,7 +13,8 @@ impl Lowering<'_> {
     /// its input is spikes, and the read-out is a mean or a sum.
     pub(super) fn commutes_with_time(&self, node: usize) -> bool {
         let input = self.graph.nodes[node].inputs[0];
-        self.graph.output == node
+        self.training.is_none()
+            && self.graph.output == node
             && self.graph.uses(node) == 1
             && self.cycle.is_none()
             && self.planes[input] == 1

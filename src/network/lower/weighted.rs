@@ -50,7 +50,8 @@ impl Lowering<'_> {
     /// Whether a weighted layer is computed by the neurons behind it: they are its only use, in the same group. That of
     /// a constant input is computed once, before the first step.
     pub(super) fn fuses_with_neuron(&self, node: usize) -> bool {
-        self.graph.uses(node) == 1
+        self.training.is_none()
+            && self.graph.uses(node) == 1
             && self.graph.nodes.iter().enumerate().any(|(i, n)| {
                 n.inputs.contains(&node) && matches!(n.layer, Layer::Neuron(_)) && self.same_group(i, node)
             })

@@ -1,53 +1,72 @@
-//! Fully connected layer and neurons, a block of 32 outputs after another.
+//! Fully connected layer, with neurons behind it or alone, a block of 32 outputs after another.
 
 use super::conv::add_cell;
 use super::events::{Lists, Word, added, places};
 use super::neuron::{Counted, Neurons};
 use super::rows::{Rows, SUM_WORDS, Sum, add_products, add_products_to_two};
 use super::{BLOCK, Run};
-use crate::kernel::{Bindings, TALLY_WORDS, Window, linear_spike, words_of};
+use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, linear, linear_spike, words_of};
 
-/// A fused linear layer with its weights.
+/// A linear layer with its weights.
 #[derive(Debug)]
 pub(super) struct FastLinear {
-    p: linear_spike::Params,
+    input: Edge,
+    output: Edge,
+    /// The first output, and how many.
+    first: usize,
+    count: usize,
     rows: Rows,
-    neurons: Neurons,
+    /// None: the output is the currents.
+    neurons: Option<Neurons>,
     /// The first row of each word of inputs within its segment, and of each segment.
     offsets: Vec<u8>,
     bases: Vec<usize>,
 }
 
 impl FastLinear {
-    pub fn new(p: &linear_spike::Params, weights: &[u32], coefficients: &[u32]) -> Option<FastLinear> {
+    /// With neurons behind it.
+    pub fn spiking(p: &linear_spike::Params, weights: &[u32], coefficients: &[u32]) -> Option<FastLinear> {
         let neurons = Neurons::new(&p.population, coefficients)?;
-        let inputs = p.input.cells as usize * p.input.channels as usize;
-        let rows = Rows::new(weights, inputs, p.population.count as usize, p.bias == 1);
-        let (offsets, bases) = places(p.input.cells as usize, p.input.channels as usize);
-        Some(FastLinear { p: *p, rows, neurons, offsets, bases })
+        let (edge, count) = (p.population.output, p.population.count as usize);
+        Some(FastLinear { neurons: Some(neurons), ..FastLinear::new(p.input, edge, (0, count), weights, p.bias == 1) })
+    }
+
+    /// Alone.
+    pub fn currents(p: &linear::Params, weights: &[u32]) -> Option<FastLinear> {
+        let own = (p.first as usize, p.count as usize);
+        Some(FastLinear::new(p.input, p.output, own, weights, p.bias == 1))
+    }
+
+    fn new(input: Edge, output: Edge, (first, count): (usize, usize), weights: &[u32], bias: bool) -> FastLinear {
+        let rows = Rows::new(weights, input.elements(), count, bias);
+        let (offsets, bases) = places(input.cells as usize, input.channels as usize);
+        FastLinear { input, output, first, count, rows, neurons: None, offsets, bases }
     }
 }
 
 impl Run for FastLinear {
     #[inline(always)]
     fn run(&self, window: Window, slots: &mut Bindings<'_>) {
-        let p = &self.p;
         let input = slots.words(0);
-        let (state, output, tally) = (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5));
-        let edge = &p.population.output;
-        let steps = if p.input.series == 1 { window.steps } else { 1 };
+        let (state, output, tally): (&mut [f32], _, &mut [u32]) = match self.neurons {
+            Some(_) => (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5)),
+            None => (&mut [], slots.words_mut(2), &mut []),
+        };
+        let steps = if self.input.series == 1 { window.steps } else { 1 };
         let how = self.how(window, steps, input);
         let mut lists = Lists::default();
         if how == How::Lists {
             self.list(&mut lists, window, steps, input);
         }
         let all = window.batch * steps;
-        let chunk = if how == How::Products { rows_at_once(p.input.step_words()) } else { all };
-        let blocks = self.neurons.blocks();
+        let chunk = if how == How::Products { rows_at_once(self.input.step_words()) } else { all };
+        let blocks = self.count.div_ceil(BLOCK);
         let mut counted = vec![Counted::default(); window.batch];
         let mut states = Vec::with_capacity(window.batch * blocks);
-        for at in 0..window.batch * blocks {
-            states.push(self.neurons.start(window, state, at / blocks, 0, at % blocks));
+        if let Some(neurons) = &self.neurons {
+            for at in 0..window.batch * blocks {
+                states.push(neurons.start(window, state, at / blocks, 0, at % blocks));
+            }
         }
         let mut sums = vec![[0.0; BLOCK]; chunk.min(all)];
         for first in (0..all).step_by(chunk) {
@@ -62,25 +81,33 @@ impl Run for FastLinear {
                 for (at, sum) in sums.iter().enumerate() {
                     let (sample, from) = ((first + at) / steps, (first + at) % steps);
                     let sum = match how {
-                        How::OneByOne => self.sum(p.input.step(input, window, from, sample), rows),
+                        How::OneByOne => self.sum(self.input.step(input, window, from, sample), rows),
                         _ => *sum,
                     };
                     let currents = self.rows.with_bias(block, sum);
+                    let Some(neurons) = &self.neurons else {
+                        let width = (self.count - block * BLOCK).min(BLOCK);
+                        let to = self.output.offset(window, from, sample) + self.first + block * BLOCK;
+                        output[to..to + width].copy_from_slice(bytemuck::cast_slice(&currents[..width]));
+                        continue;
+                    };
                     // What holds for all steps is summed up once.
-                    let to = if p.input.series == 1 { from + 1 } else { window.steps };
+                    let to = if self.input.series == 1 { from + 1 } else { window.steps };
                     let states = &mut states[sample * blocks + block];
                     for t in from..to {
-                        let word = self.neurons.step(block, states, &currents, &mut counted[sample]);
-                        output[edge.offset(window, t, sample) + self.neurons.word(block)] = word;
+                        let word = neurons.step(block, states, &currents, &mut counted[sample]);
+                        output[self.output.offset(window, t, sample) + neurons.word(block)] = word;
                     }
                 }
             }
         }
-        for (at, states) in states.iter().enumerate() {
-            self.neurons.finish(state, at / blocks, 0, at % blocks, states);
-        }
-        for (sample, counted) in counted.into_iter().enumerate() {
-            counted.add_to(&mut tally[sample * TALLY_WORDS..]);
+        if let Some(neurons) = &self.neurons {
+            for (at, states) in states.iter().enumerate() {
+                neurons.finish(state, at / blocks, 0, at % blocks, states);
+            }
+            for (sample, counted) in counted.iter().enumerate() {
+                counted.add_to(&mut tally[sample * TALLY_WORDS..]);
+            }
         }
     }
 }
@@ -113,11 +140,11 @@ impl FastLinear {
     /// How the sums of all samples and steps are computed. Adding zero changes nothing, so the choice does neither.
     #[inline(always)]
     fn how(&self, window: Window, steps: usize, input: &[u32]) -> How {
-        if !self.p.input.is_real() {
-            return if self.p.input.planes == 1 { How::Lists } else { How::OneByOne };
+        if !self.input.is_real() {
+            return if self.input.planes == 1 { How::Lists } else { How::OneByOne };
         }
-        let all = window.batch * steps * self.p.input.step_words();
-        let first = self.p.input.offset(window, 0, 0);
+        let all = window.batch * steps * self.input.step_words();
+        let first = self.input.offset(window, 0, 0);
         let mut others = 0;
         for x in &input[first..first + all] {
             others += usize::from(f32::from_bits(*x) != 0.0);
@@ -136,7 +163,7 @@ impl FastLinear {
         rows: &[[f32; BLOCK]],
     ) {
         sums.fill([0.0; BLOCK]);
-        let edge = &self.p.input;
+        let edge = &self.input;
         for (segment, &base) in self.bases.iter().enumerate() {
             let end = self.bases.get(segment + 1).copied().unwrap_or(rows.len());
             let rows = &rows[base..end];
@@ -160,13 +187,13 @@ impl FastLinear {
     /// A list of spikes for each segment, and in it for each sample and step.
     #[inline(always)]
     fn list(&self, lists: &mut Lists, window: Window, steps: usize, input: &[u32]) {
-        let all = self.p.input.step_words();
+        let all = self.input.step_words();
         lists.clear(all * window.batch * steps);
         for first in (0..all).step_by(SUM_WORDS) {
             for sample in 0..window.batch {
                 for t in 0..steps {
                     lists.begin();
-                    let step = self.p.input.step(input, window, t, sample);
+                    let step = self.input.step(input, window, t, sample);
                     for word in first..(first + SUM_WORDS).min(all) {
                         lists.push(word, self.offsets[word], &Word::new(step[word]));
                     }
@@ -196,7 +223,7 @@ impl FastLinear {
     /// The currents of a block of outputs, without bias.
     #[inline(always)]
     fn sum(&self, step: &[u32], rows: &[[f32; BLOCK]]) -> [f32; BLOCK] {
-        let edge = &self.p.input;
+        let edge = &self.input;
         let (channels, words) = (edge.channels as usize, words_of(edge.channels as usize));
         let mut sum = Sum::new();
         let cells = step.chunks_exact(edge.cell_words()).zip(rows.chunks_exact(channels));

@@ -8,6 +8,7 @@
 //! What has no fast form here runs as its twin.
 
 mod add;
+pub(crate) mod back;
 mod conv;
 mod events;
 mod linear;
@@ -42,27 +43,60 @@ enum FastKernel {
     Meter(meter::FastMeter),
     Readout(readout::FastReadout),
     Pool(pool::FastPool),
+    Affine(back::FastAffine),
+    MembraneInput(back::FastMembraneInput),
+    Moments(back::FastMoments),
+    NormInput(back::FastNormInput),
+    NormSums(back::FastNormSums),
+    PoolInput(back::FastPoolInput),
 }
 
 impl Fast {
     /// The fast forms of a plan.
     pub fn new(plan: &Plan) -> Fast {
-        Fast { steps: plan.steps().map(|step| fast_form(plan, step)).collect(), arch: pulp::Arch::new() }
+        Fast {
+            steps: plan.steps().map(|step| fast_form(step, |at| &plan.constants[at].words)).collect(),
+            arch: pulp::Arch::new(),
+        }
+    }
+
+    /// For so many steps that have no fast forms yet.
+    pub fn empty(steps: usize) -> Fast {
+        Fast { steps: (0..steps).map(|_| None).collect(), arch: pulp::Arch::new() }
+    }
+
+    /// Makes the fast form of a step, with the weights that are in the constants now.
+    pub fn refresh<'a>(&mut self, number: usize, step: &Step, constants: impl Fn(usize) -> &'a [u32]) {
+        if let Some(place) = self.steps.get_mut(number) {
+            *place = fast_form(step, constants);
+        }
     }
 
     /// Runs a step in its fast form, if it has one.
     pub fn run(&self, number: usize, window: Window, slots: &mut Bindings<'_>) -> bool {
-        match self.steps.get(number) {
-            Some(Some(FastKernel::Add(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
-            Some(Some(FastKernel::Pool(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
-            Some(Some(FastKernel::Conv(kernel))) => kernel.run(self.arch, window, slots),
-            Some(Some(FastKernel::Linear(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
-            Some(Some(FastKernel::Meter(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
-            Some(Some(FastKernel::Membrane(kernel))) => kernel.run(self.arch, window, slots),
-            Some(Some(FastKernel::Readout(kernel))) => self.arch.dispatch(Call { kernel, window, slots }),
-            _ => return false,
-        }
+        let Some(Some(kernel)) = self.steps.get(number) else { return false };
+        kernel.run(self.arch, window, slots);
         true
+    }
+}
+
+impl FastKernel {
+    fn run(&self, arch: pulp::Arch, window: Window, slots: &mut Bindings<'_>) {
+        match self {
+            FastKernel::Add(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Pool(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Conv(kernel) => kernel.run(arch, window, slots),
+            FastKernel::Linear(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Meter(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Membrane(kernel) => kernel.run(arch, window, slots),
+            FastKernel::Readout(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Affine(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::MembraneInput(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Moments(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::NormInput(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::NormSums(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::PoolInput(kernel) => arch.dispatch(Call { kernel, window, slots }),
+        }
     }
 }
 
@@ -107,20 +141,28 @@ fn tasks_of_values(values: usize) -> usize {
     rayon::current_num_threads().min(values / VALUES_WORTH_A_THREAD).max(1)
 }
 
-fn fast_form(plan: &Plan, step: &Step) -> Option<FastKernel> {
+/// The fast form of a step, with the weights that are in the plan's constants.
+fn fast_form<'a>(step: &Step, constants: impl Fn(usize) -> &'a [u32]) -> Option<FastKernel> {
     let constant = |slot: usize| match step.bind.get(slot) {
-        Some(Slot::Constant(constant)) => Some(plan.constants[*constant].words.as_slice()),
+        Some(Slot::Constant(constant)) => Some(constants(*constant)),
         _ => None,
     };
     match &step.kernel {
         Kernel::Add(p) => add::FastAdd::new(p).map(FastKernel::Add),
         Kernel::Conv(p) => conv::FastConv::currents(p, constant(1)?).map(FastKernel::Conv),
         Kernel::ConvSpike(p) => conv::FastConv::spiking(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
-        Kernel::LinearSpike(p) => linear::FastLinear::new(p, constant(1)?, constant(2)?).map(FastKernel::Linear),
+        Kernel::Linear(p) => linear::FastLinear::currents(p, constant(1)?).map(FastKernel::Linear),
+        Kernel::LinearSpike(p) => linear::FastLinear::spiking(p, constant(1)?, constant(2)?).map(FastKernel::Linear),
         Kernel::Meter(p) => meter::FastMeter::new(p, constant(1)?).map(FastKernel::Meter),
         Kernel::Membrane(p) => membrane::FastMembrane::new(p, constant(1)?).map(FastKernel::Membrane),
         Kernel::Readout(p) => readout::FastReadout::new(p).map(FastKernel::Readout),
         Kernel::Pool(p) => pool::FastPool::new(p).map(FastKernel::Pool),
+        Kernel::Affine(p) if p.input.is_real() && p.grain < 2 => Some(FastKernel::Affine(back::FastAffine(*p))),
+        Kernel::MembraneInput(p) => back::FastMembraneInput::new(p).map(FastKernel::MembraneInput),
+        Kernel::NormMoments(p) => Some(FastKernel::Moments(back::FastMoments(*p))),
+        Kernel::NormInput(p) => Some(FastKernel::NormInput(back::FastNormInput(*p))),
+        Kernel::NormSums(p) => Some(FastKernel::NormSums(back::FastNormSums(*p))),
+        Kernel::PoolInput(p) => back::FastPoolInput::new(p).map(FastKernel::PoolInput),
         _ => None,
     }
 }

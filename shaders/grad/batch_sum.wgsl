@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/batch_sum.rs.

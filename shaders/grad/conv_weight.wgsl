@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/conv_weight.rs.

@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/delay_input.rs.

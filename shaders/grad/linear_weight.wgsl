@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/linear_weight.rs.

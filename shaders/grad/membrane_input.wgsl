@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/membrane_input.rs.

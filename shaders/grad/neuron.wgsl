@@ -1,0 +1,1 @@
+// Twin: src/neuron/backward.rs.

@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/norm_input.rs.

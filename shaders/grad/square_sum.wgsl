@@ -1,0 +1,1 @@
+// Twin: src/kernel/grad/square_sum.rs.

@@ -1,0 +1,84 @@
+//! The gradients of a convolution's weights and biases, added to what is there: for every sample the sum over steps and
+//! output cells, and these sums in the order of samples. Twin of `shaders/grad/conv_weight.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::kernel::bindings::{read, write};
+use crate::kernel::conv::Geometry;
+use crate::kernel::shader::Shader;
+use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::shared::shared;
+
+/// Parameters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub struct Params {
+    /// The convolution.
+    pub geometry: Geometry,
+    /// The gradients of its output, reals.
+    pub gradient: Edge,
+}
+
+/// Input, gradients of the output, sums in the layout of the weights, with those of the biases behind.
+pub const SLOTS: &[SlotInfo] =
+    &[read("input", Element::Words), read("gradient", Element::Real), write("sums", Element::Real)];
+
+shared!(Params as "Params" { geometry: Geometry, gradient: Edge });
+
+/// The shader.
+pub fn shader(_: &Params) -> Shader {
+    Shader { pieces: &[include_str!("../../../shaders/grad/conv_weight.wgsl")], reads: &[] }
+}
+
+/// Workgroups: an invocation for every weight and bias.
+pub fn groups(p: &Params, _steps: usize) -> u64 {
+    (p.geometry.weight_count() as u64 + u64::from(p.geometry.bias * p.geometry.out_channels)).div_ceil(64)
+}
+
+/// The plain twin.
+pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
+    let g = &p.geometry;
+    let (input, gradient) = (slots.words(0), slots.values::<f32>(1));
+    let sums = slots.reals_mut(2);
+    let mut own = vec![0.0; sums.len()];
+    let steps = if p.gradient.series == 1 { window.steps } else { 1 };
+    for sample in 0..window.batch {
+        own.fill(0.0);
+        for t in 0..steps {
+            let step = g.input.step(input, window, t, sample);
+            let of = &gradient[p.gradient.offset(window, t, sample)..][..p.gradient.elements()];
+            for (cell, of) in of.chunks_exact(g.out_channels as usize).enumerate() {
+                add_cell(g, step, cell, of, &mut own);
+            }
+        }
+        sums.iter_mut().zip(&own).for_each(|(sum, own)| *sum += own);
+    }
+}
+
+/// Adds what an output cell, whose gradients are `of`, gives to the weights and biases.
+fn add_cell(g: &Geometry, step: &[u32], cell: usize, of: &[f32], sums: &mut [f32]) {
+    let groups = g.groups as usize;
+    let (inputs, outputs) = (g.input.channels as usize / groups, g.out_channels as usize / groups);
+    let kernel_w = g.kernel[1] as usize;
+    let taps = g.kernel[0] as usize * kernel_w;
+    let at = (cell / g.out_size[1] as usize, cell % g.out_size[1] as usize);
+    for tap in 0..taps {
+        let Some(source) = g.source(at.0, at.1, tap / kernel_w, tap % kernel_w) else { continue };
+        let values = g.input.cell(step, source);
+        for channel in 0..g.input.channels as usize {
+            let x = g.input.value(values, channel);
+            if x == 0.0 {
+                continue;
+            }
+            let (group, input) = (channel / inputs, channel % inputs);
+            let row = &mut sums[((group * taps + tap) * inputs + input) * outputs..][..outputs];
+            for (sum, of) in row.iter_mut().zip(&of[group * outputs..]) {
+                *sum += x * of;
+            }
+        }
+    }
+    if g.bias == 1 {
+        let biases = &mut sums[g.weight_count()..];
+        biases.iter_mut().zip(of).for_each(|(sum, of)| *sum += of);
+    }
+}

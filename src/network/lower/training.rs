@@ -1,0 +1,166 @@
+//! What lowering does besides in training: batch statistics, dropout, the loss.
+
+use std::collections::HashMap;
+
+use super::Lowering;
+use crate::error::{Error, Result};
+use crate::kernel::grad::{loss, mask, norm_factors, norm_merge, norm_moments, optimise};
+use crate::kernel::{self, Edge, Kernel};
+use crate::layer::BatchNorm;
+use crate::plan::{Holds, Plan, Slot, TrainingRequest};
+
+/// What training needs, as lowering goes on.
+pub(in crate::network) struct Training<'a> {
+    pub request: &'a TrainingRequest,
+    /// The buffer of labels and seeds.
+    pub facts: usize,
+    /// The constant of the settings of a step.
+    pub settings: usize,
+    /// The buffer of losses and hits.
+    pub results: usize,
+    /// Batch norms, by the constant of their factors.
+    pub norms: HashMap<usize, Norm>,
+    /// Dropouts so far.
+    pub dropouts: u32,
+}
+
+/// Where a batch norm keeps what its gradients need.
+#[derive(Clone, Debug)]
+pub(in crate::network) struct Norm {
+    pub layer: String,
+    /// Offsets and factors that are learned; `None`: there are none.
+    pub learned: Option<usize>,
+    /// Means and inverse deviations.
+    pub scales: usize,
+    /// Running statistics.
+    pub running: usize,
+}
+
+impl<'a> Lowering<'a> {
+    /// This lowering, for training.
+    pub fn for_training(mut self, request: &'a TrainingRequest) -> Self {
+        let words = Edge { cells: 1, channels: loss::FACTS as u32, planes: 0, series: 0 };
+        let results = Edge { channels: loss::RESULTS as u32, ..words };
+        let facts = self.buffer("facts", Holds::Edge(words), true);
+        let results = self.buffer("results", Holds::Edge(results), true);
+        let settings = self.zeros("settings", optimise::SETTINGS);
+        self.training = Some(Training { request, facts, settings, results, norms: HashMap::new(), dropouts: 0 });
+        self
+    }
+
+    /// A constant of so many zeros.
+    fn zeros(&mut self, name: impl Into<String>, count: usize) -> usize {
+        self.constant(name, vec![0; count]);
+        self.plan.constants.len() - 1
+    }
+
+    /// Batch norm with the statistics of the batch.
+    pub(super) fn batch_norm_in_training(&mut self, node: usize, norm: &BatchNorm) -> Result<()> {
+        let graph = self.graph;
+        let name = graph.nodes[node].name.clone();
+        if self.cycle.is_some() {
+            let message = "is in a cycle: its statistics would be those of a single step, take it out or fold it";
+            return Err(Error::layer(name, message));
+        }
+        let value = self.input_of(node)?;
+        let channels = value.edge.channels;
+        if channels as usize != graph.nodes[node].shape[0] || !value.edge.is_real() {
+            return Err(Error::layer(name, "can only be trained behind a convolution or a linear layer"));
+        }
+        let per_step = Edge { cells: 1, channels: 2 * channels, planes: 0, series: value.edge.series };
+        let moments = self.buffer(format!("{name}.moments"), Holds::Edge(per_step), false);
+        let kernel = Kernel::NormMoments(norm_moments::Params { input: value.edge, output: per_step });
+        self.emit(node, kernel, vec![Slot::Buffer(value.buffer), Slot::Buffer(moments)], "");
+        let merged = self.zeros(format!("{name}.merged"), 2 * channels as usize + 1);
+        let kernel = Kernel::NormMerge(norm_merge::Params { input: per_step, cells: value.edge.cells });
+        self.emit(node, kernel, vec![Slot::Buffer(moments), Slot::Constant(merged)], "");
+
+        let count = channels as usize;
+        let of = |tensor: &Option<crate::Tensor>, default: f32| {
+            tensor.as_ref().map_or_else(|| vec![default; count], |tensor| tensor.data().to_vec())
+        };
+        let pairs = of(&norm.bias, 0.0).into_iter().zip(of(&norm.weight, 1.0)).flat_map(|(b, w)| [b, w]);
+        let learned = norm.affine.then(|| {
+            self.constant(format!("{name}.learned"), super::words(pairs));
+            self.plan.constants.len() - 1
+        });
+        let statistics = [of(&norm.running_mean, 0.0), of(&norm.running_var, 1.0)].concat();
+        self.constant(format!("{name}.running"), super::words(statistics));
+        let running = self.plan.constants.len() - 1;
+        let factors = self.zeros(format!("{name}.factors"), 2 * count);
+        let scales = self.zeros(format!("{name}.scales"), 2 * count + 1);
+        let repeats = if value.edge.series == 1 { 1 } else { self.request.steps as u32 };
+        let (eps, momentum) = (norm.eps as f32, 0.1);
+        let kernel = Kernel::NormFactors(norm_factors::Params { channels, repeats, eps, momentum });
+        let bind = vec![
+            Slot::Constant(merged),
+            learned.map_or(Slot::Empty, Slot::Constant),
+            Slot::Constant(running),
+            Slot::Constant(factors),
+            Slot::Constant(scales),
+        ];
+        self.emit(node, kernel, bind, "");
+
+        let output = self.output(node, value.size, channels);
+        let kernel = Kernel::Affine(kernel::affine::Params { input: value.edge, output: output.edge, grain: 1 });
+        let bind = vec![Slot::Buffer(value.buffer), Slot::Constant(factors), Slot::Buffer(output.buffer)];
+        self.emit(node, kernel, bind, "batch norm");
+        if let Some(training) = &mut self.training {
+            training.norms.insert(factors, Norm { layer: name, learned, scales, running });
+        }
+        Ok(())
+    }
+
+    pub(super) fn dropout(&mut self, node: usize, p: f32) -> Result<()> {
+        let same = self.training.as_ref().is_some_and(|training| training.request.same_dropout);
+        let Some(training) = &mut self.training else { return Ok(()) };
+        let (stream, facts) = (training.dropouts, training.facts);
+        training.dropouts += 1;
+        let name = &self.graph.nodes[node].name;
+        if !(0.0..1.0).contains(&p) {
+            return Err(Error::layer(name, format!("expected a probability from 0 to below 1, got {p}")));
+        }
+        let value = self.input_of(node)?;
+        let output = self.output(node, value.size, value.edge.channels);
+        let kept = 1.0 - f64::from(p);
+        let kernel = Kernel::Mask(mask::Params {
+            input: value.edge,
+            output: output.edge,
+            keep: (kept * f64::from(u32::MAX)) as u32,
+            scale: (1.0 / kept) as f32,
+            stream,
+            same: u32::from(same),
+        });
+        self.emit(node, kernel, vec![Slot::Buffer(value.buffer), Slot::Buffer(facts), Slot::Buffer(output.buffer)], "");
+        Ok(())
+    }
+
+    /// The loss, and what lowering has made.
+    pub fn with_loss(mut self) -> Result<(Plan, Training<'a>)> {
+        let output = self.graph.output;
+        let value = self.value(output)?;
+        let Some(training) = self.training.take() else {
+            return Err(Error::Request("a plan for training was expected".into()));
+        };
+        let gradient = Edge { planes: 0, ..value.edge };
+        let buffer = self.buffer("loss.grad", Holds::Edge(gradient), false);
+        let kernel = Kernel::Loss(loss::Params {
+            input: value.edge,
+            output: gradient,
+            kind: training.request.loss as u32,
+            over: training.request.over as u32,
+            repeats: if value.edge.series == 1 { 1 } else { self.request.steps as u32 },
+        });
+        let bind = vec![
+            Slot::Buffer(value.buffer),
+            Slot::Buffer(training.facts),
+            Slot::Constant(training.settings),
+            Slot::Buffer(training.results),
+            Slot::Buffer(buffer),
+        ];
+        self.emit(output, kernel, bind, "");
+        self.plan.scores = training.results;
+        self.plan.score_shape = self.graph.nodes[output].shape.clone();
+        Ok((self.plan, training))
+    }
+}

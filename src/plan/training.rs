@@ -1,0 +1,140 @@
+//! The plan of a step of training, and where in its memory parameters and results are.
+
+use super::Plan;
+use crate::kernel::grad::loss::{LossKind, Over};
+use crate::neuron::surrogate::Surrogate;
+
+/// What a plan of training is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainingRequest {
+    /// Steps per sample.
+    pub steps: usize,
+    /// The input is one frame that holds for all steps.
+    pub constant_input: bool,
+    /// How scores and labels are compared.
+    pub loss: LossKind,
+    /// What scores are, of an output over time.
+    pub over: Over,
+    /// What stands for the derivative of a spike.
+    pub surrogate: Surrogate,
+    /// Resets pass no gradients on; `None`: as the network's rules say.
+    pub detach_reset: Option<bool>,
+    /// The optimiser, by its number in [`crate::kernel::grad::optimise`].
+    pub optimiser: u32,
+    /// Sums of squares of gradients are wanted.
+    pub square_sums: bool,
+    /// Dropout drops the same elements in every step.
+    pub same_dropout: bool,
+    /// The most bytes that one sample may take.
+    pub memory_limit: usize,
+}
+
+/// A plan that computes gradients and follows them: forward, loss, backward; and, as what is done at the end, the
+/// optimiser.
+#[derive(Clone, Debug)]
+pub struct TrainingPlan {
+    /// The steps and their memory. Constants that parameters live in change.
+    pub plan: Plan,
+    /// What the optimiser changes.
+    pub parameters: Vec<Parameter>,
+    /// Batch norms.
+    pub norms: Vec<NormStatistics>,
+    /// Populations whose own parameters are learned.
+    pub populations: Vec<LearnedPopulation>,
+    /// The buffer of the samples' labels and seeds.
+    pub facts: usize,
+    /// The buffer of the samples' losses and hits.
+    pub results: usize,
+    /// The constant of the settings of a step, see [`crate::kernel::grad::optimise`].
+    pub settings: usize,
+    /// The constant of the sums of squares of gradients, one for each parameter, where they are wanted.
+    pub square_sums: Option<usize>,
+    /// Buffers that are zero before a step.
+    pub cleared: Vec<usize>,
+    /// Constants that are zero before a step.
+    pub cleared_constants: Vec<usize>,
+}
+
+/// A parameter that the optimiser changes: constants of the same number of values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// The layer.
+    pub layer: String,
+    /// How its tensors lie in it.
+    pub layout: Layout,
+    /// The constant of its values.
+    pub values: usize,
+    /// That of its gradients.
+    pub gradients: usize,
+    /// That of its moments.
+    pub moments: usize,
+}
+
+/// How the tensors of a layer lie in one piece of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Weights `[group, tap, in, out]` out of `[group, out, in, tap]`, biases behind: convolutions, and linear layers with
+    /// a tap for every cell.
+    Weighted {
+        /// Groups.
+        groups: usize,
+        /// Taps.
+        taps: usize,
+        /// Input channels of a group.
+        inputs: usize,
+        /// Output channels of a group.
+        outputs: usize,
+        /// Whether there are biases.
+        bias: bool,
+    },
+    /// Offset and factor of every channel, side by side.
+    Norm {
+        /// Channels.
+        channels: usize,
+    },
+}
+
+/// Where the running statistics of a batch norm are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormStatistics {
+    /// The layer.
+    pub layer: String,
+    /// The constant: means, then variances.
+    pub running: usize,
+}
+
+/// A population whose own parameters are learned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearnedPopulation {
+    /// The layer.
+    pub layer: String,
+    /// The constant of its coefficients.
+    pub coefficients: usize,
+    /// The constant of their gradients, see [`crate::neuron::backward::COEFFICIENT_GRADIENTS`], row by row.
+    pub gradients: usize,
+    /// Rows: 0 one for all, 1 one per channel, 2 one per neuron `[cell, channel]`.
+    pub grain: u32,
+    /// Cells.
+    pub cells: usize,
+    /// Channels.
+    pub channels: usize,
+}
+
+impl Layout {
+    /// Of every value in memory the place in the first tensor, or in the second: weights or biases of a weighted layer,
+    /// factors or offsets of a norm.
+    pub fn places(self) -> Vec<(bool, usize)> {
+        match self {
+            Layout::Weighted { groups, taps, inputs, outputs, bias } => {
+                let of = |row: usize, o: usize| {
+                    let (g, tap, i) = (row / inputs / taps, row / inputs % taps, row % inputs);
+                    ((g * outputs + o) * inputs + i) * taps + tap
+                };
+                let weights = (0..groups * taps * inputs * outputs).map(|at| (true, of(at / outputs, at % outputs)));
+                let biases = (0..if bias { groups * outputs } else { 0 }).map(|at| (false, at));
+                weights.chain(biases).collect()
+            }
+            Layout::Norm { channels } => (0..2 * channels).map(|at| (at % 2 == 1, at / 2)).collect(),
+        }
+    }
+}

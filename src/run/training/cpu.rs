@@ -1,0 +1,305 @@
+//! Plans of training on the CPU: samples in groups that are computed side by side, what sums over them in their order.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Batch, BatchResult};
+use crate::error::Result;
+use crate::kernel::grad::loss::{FACTS, RESULTS};
+use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
+use crate::plan::{Holds, Part, Plan, Slot, Step, TrainingPlan};
+use crate::run::fast::{Fast, back};
+use crate::run::pack::pack_batch;
+
+/// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
+const MOST_OF_A_GROUP: usize = 8;
+
+/// A plan of training with its memory.
+#[derive(Debug)]
+pub(crate) struct CpuTraining {
+    training: Arc<TrainingPlan>,
+    /// The memory that all samples share: parameters, gradients, statistics.
+    shared: Vec<Vec<u32>>,
+    groups: Vec<Group>,
+    threads: Option<Arc<rayon::ThreadPool>>,
+    /// The fast forms of the steps; `None`: the plain twins alone.
+    fast: Option<Fast>,
+}
+
+/// The memory of some samples.
+#[derive(Debug)]
+struct Group {
+    batch: usize,
+    slots: Vec<Vec<u32>>,
+}
+
+impl CpuTraining {
+    /// With the constants of the plan as they are.
+    pub fn new(training: Arc<TrainingPlan>, threads: Option<Arc<rayon::ThreadPool>>, fast: bool) -> CpuTraining {
+        let shared = training.plan.constants.iter().map(|constant| constant.words.clone()).collect();
+        let fast = fast.then(|| Fast::empty(training.plan.steps().count()));
+        CpuTraining { training, shared, groups: Vec::new(), threads, fast }
+    }
+
+    /// The words of a constant.
+    pub fn shared(&self, constant: usize) -> &[u32] {
+        &self.shared[constant]
+    }
+
+    /// Those, to be changed.
+    pub fn shared_mut(&mut self, constant: usize) -> &mut [u32] {
+        &mut self.shared[constant]
+    }
+
+    /// The gradients of a batch.
+    pub fn gradients(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+        match self.threads.clone() {
+            Some(threads) => threads.install(|| self.gradients_here(batch)),
+            None => self.gradients_here(batch),
+        }
+    }
+
+    fn gradients_here(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+        let training = self.training.clone();
+        let plan = &training.plan;
+        for &constant in &training.cleared_constants {
+            self.shared[constant].fill(0);
+        }
+        let size = group_size(batch.samples.len());
+        self.allocate(plan, batch.samples.len(), size);
+        self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
+            let own = at * size..at * size + group.batch;
+            let samples = &batch.samples[own.clone()];
+            group.take_in(&training, samples, &batch.labels[own.clone()], &batch.seeds[own]);
+        });
+        self.part(&training, Part::Steps);
+        Ok(self.results(&training))
+    }
+
+    /// A step of the optimiser.
+    pub fn optimise(&mut self) {
+        let training = self.training.clone();
+        match self.threads.clone() {
+            Some(threads) => threads.install(|| self.part(&training, Part::End)),
+            None => self.part(&training, Part::End),
+        }
+    }
+
+    /// Memory for so many samples; that of the last batch where it will do.
+    fn allocate(&mut self, plan: &Plan, batch: usize, size: usize) {
+        let fits = |group: &Group, at: usize| group.batch == size.min(batch - at * size);
+        let count = batch.div_ceil(size);
+        if self.groups.len() == count && self.groups.iter().enumerate().all(|(at, group)| fits(group, at)) {
+            return;
+        }
+        let group = |at: usize| {
+            let batch = size.min(batch - at * size);
+            Group { batch, slots: plan.slots.iter().map(|words| vec![0; words * batch]).collect() }
+        };
+        self.groups = (0..count).map(group).collect();
+    }
+
+    /// Runs a part of the plan. Steps that compute each sample for itself run on for a group, one after the other.
+    fn part(&mut self, training: &TrainingPlan, part: Part) {
+        let plan = &training.plan;
+        let window = window(plan, 1);
+        let all: Vec<(usize, &Step, Window)> = plan.walk(window, part).collect();
+        for steps in all.chunk_by(|a, b| a.1.kernel.scope() == Scope::Samples && b.1.kernel.scope() == Scope::Samples) {
+            if steps[0].1.kernel.scope() == Scope::Samples {
+                let shared = &self.shared;
+                if let Some(fast) = &mut self.fast {
+                    // In a loop a step comes once for every step of time, with the same weights.
+                    let last = steps.last().map_or(0, |(_, _, window)| window.start);
+                    for (number, step, _) in steps.iter().filter(|(_, _, window)| window.start == last) {
+                        fast.refresh(*number, step, |constant| &shared[constant]);
+                    }
+                }
+                let fast = self.fast.as_ref();
+                self.groups.par_iter_mut().for_each(|group| {
+                    for (number, step, window) in steps {
+                        let fast = fast.map(|fast| (fast, *number));
+                        group.run(plan, step, fast, Window { batch: group.batch, ..*window }, shared);
+                    }
+                });
+                continue;
+            }
+            for (_, step, window) in steps {
+                self.run_shared(plan, step, *window);
+            }
+        }
+    }
+
+    /// Runs a step that writes to shared memory: over all groups in their order, or once.
+    fn run_shared(&mut self, plan: &Plan, step: &Step, window: Window) {
+        let mut written = Vec::new();
+        for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
+            if let (Slot::Constant(constant), Access::Write) = (slot, info.access) {
+                written.push(std::mem::take(&mut self.shared[*constant]));
+            }
+        }
+        if self.fast.is_none() || !self.run_fast(plan, step, window, &mut written) {
+            let groups = if step.kernel.scope() == Scope::Once { &[] } else { self.groups.as_slice() };
+            let run = |group: Option<&Group>, written: &mut Vec<Vec<u32>>| {
+                let (mut bindings, batch) = (Bindings::default(), group.map_or(0, |group| group.batch));
+                let mut next = written.iter_mut();
+                for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
+                    match (slot, info.access) {
+                        (Slot::Constant(_), Access::Write) => bindings.push_write(next.next().map_or(&mut [], |m| m)),
+                        _ => bindings.push_read(self.read(plan, *slot, group)),
+                    }
+                }
+                step.kernel.run(Window { batch, ..window }, &mut bindings);
+            };
+            if groups.is_empty() {
+                run(None, &mut written);
+            }
+            groups.iter().for_each(|group| run(Some(group), &mut written));
+        }
+        let mut written = written.into_iter();
+        for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {
+            if let (Slot::Constant(constant), Access::Write) = (slot, info.access)
+                && let Some(memory) = written.next()
+            {
+                self.shared[*constant] = memory;
+            }
+        }
+    }
+
+    /// What is read from a slot.
+    fn read<'a>(&'a self, plan: &Plan, slot: Slot, group: Option<&'a Group>) -> &'a [u32] {
+        match (slot, group) {
+            (Slot::Constant(constant), _) => &self.shared[constant],
+            (Slot::Buffer(buffer), Some(group)) => group.buffer(plan, buffer),
+            _ => &[],
+        }
+    }
+
+    /// Runs a step in its form over all groups, if it has one.
+    fn run_fast(&self, plan: &Plan, step: &Step, window: Window, written: &mut [Vec<u32>]) -> bool {
+        if let (Kernel::Optimise(p), [parameters, gradients, moments]) = (&step.kernel, &mut *written) {
+            let settings = bytemuck::cast_slice(self.read(plan, step.bind[0], None));
+            let [parameters, gradients, moments] =
+                [parameters, gradients, moments].map(|words| bytemuck::cast_slice_mut(words));
+            back::run_optimise(p, settings, parameters, gradients, moments);
+            return true;
+        }
+        let [sums] = written else { return false };
+        let part = |group| {
+            let mut slots = Bindings::default();
+            step.bind.iter().for_each(|slot| slots.push_read(self.read(plan, *slot, Some(group))));
+            back::Part { window: Window { batch: group.batch, ..window }, slots }
+        };
+        let parts: Vec<back::Part<'_>> = self.groups.iter().map(part).collect();
+        back::run_batch(&step.kernel, &parts, bytemuck::cast_slice_mut(sums))
+    }
+
+    fn results(&self, training: &TrainingPlan) -> BatchResult {
+        let plan = &training.plan;
+        let mut result = BatchResult {
+            spikes: vec![0; plan.populations.len()],
+            most_spikes: vec![0; plan.populations.len()],
+            ..Default::default()
+        };
+        for group in &self.groups {
+            let values: &[f32] = bytemuck::cast_slice(group.buffer(plan, training.results));
+            for value in values.chunks_exact(RESULTS) {
+                result.losses.push(value[0]);
+                result.correct += usize::from(value[1] == 1.0);
+            }
+            for (at, population) in plan.populations.iter().enumerate() {
+                for tally in group.buffer(plan, population.tally).chunks_exact(TALLY_WORDS) {
+                    result.spikes[at] += u64::from(tally[0]);
+                    result.most_spikes[at] = result.most_spikes[at].max(tally[3]);
+                }
+            }
+        }
+        result
+    }
+
+    /// The gradient of the input of the network, or another buffer's content, sample by sample: for tests.
+    #[cfg(test)]
+    pub fn buffer_of(&self, buffer: usize, sample: usize) -> Vec<u32> {
+        let plan = &self.training.plan;
+        let (mut at, mut sample) = (0, sample);
+        while sample >= self.groups[at].batch {
+            sample -= self.groups[at].batch;
+            at += 1;
+        }
+        let group = &self.groups[at];
+        plan.buffers[buffer].holds.of_sample(group.buffer(plan, buffer), plan.request.steps, group.batch, sample)
+    }
+}
+
+/// Samples of a group: every thread gets some groups. Results do not depend on it.
+fn group_size(batch: usize) -> usize {
+    batch.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_OF_A_GROUP)
+}
+
+/// All steps of so many samples.
+fn window(plan: &Plan, batch: usize) -> Window {
+    Window { batch, start: 0, steps: plan.request.steps, at: 0, clock: 0 }
+}
+
+impl Group {
+    /// The input of its samples; counters and what adds up start at zero.
+    fn take_in(&mut self, training: &TrainingPlan, samples: &[&[f32]], labels: &[u32], seeds: &[u32]) {
+        let plan = &training.plan;
+        for (index, buffer) in plan.buffers.iter().enumerate() {
+            if matches!(buffer.holds, Holds::Tally) || training.cleared.contains(&index) {
+                self.buffer_mut(plan, index).fill(0);
+            }
+        }
+        if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
+            let window = window(plan, self.batch);
+            pack_batch(&edge, window, samples, self.buffer_mut(plan, plan.input));
+        }
+        let facts = self.buffer_mut(plan, training.facts);
+        for (to, (label, seed)) in facts.chunks_exact_mut(FACTS).zip(labels.iter().zip(seeds)) {
+            to.copy_from_slice(&[*label, *seed]);
+        }
+    }
+
+    fn buffer(&self, plan: &Plan, buffer: usize) -> &[u32] {
+        let buffer = &plan.buffers[buffer];
+        &self.slots[buffer.slot][..buffer.holds.words(plan.request.steps, self.batch)]
+    }
+
+    fn buffer_mut(&mut self, plan: &Plan, buffer: usize) -> &mut [u32] {
+        let buffer = &plan.buffers[buffer];
+        &mut self.slots[buffer.slot][..buffer.holds.words(plan.request.steps, self.batch)]
+    }
+
+    /// Runs a step of its samples: written buffers are taken out of their slots, so that the others can be read meanwhile.
+    fn run(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window, shared: &[Vec<u32>]) {
+        let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.request.steps, window.batch);
+        let slots = || step.bind.iter().zip(step.kernel.slots());
+        let mut written: Vec<(usize, Vec<u32>)> = slots()
+            .filter_map(|(slot, info)| match slot {
+                Slot::Buffer(b) if info.access == Access::Write => Some(plan.buffers[*b].slot),
+                _ => None,
+            })
+            .map(|slot| (slot, std::mem::take(&mut self.slots[slot])))
+            .collect();
+        let mut bindings = Bindings::default();
+        let mut next = written.iter_mut();
+        for (slot, info) in slots() {
+            match *slot {
+                Slot::Empty => bindings.push_read(&[]),
+                Slot::Constant(constant) => bindings.push_read(&shared[constant]),
+                Slot::Buffer(b) if info.access == Access::Write => {
+                    if let Some((_, memory)) = next.next() {
+                        bindings.push_write(&mut memory[..words(b)]);
+                    }
+                }
+                Slot::Buffer(b) => bindings.push_read(&self.slots[plan.buffers[b].slot][..words(b)]),
+            }
+        }
+        if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {
+            step.kernel.run(window, &mut bindings);
+        }
+        for (slot, memory) in written {
+            self.slots[slot] = memory;
+        }
+    }
+}
