@@ -11,7 +11,7 @@ pub fn bar(samples: usize, quiet: bool) -> ProgressBar {
 
 /// A bar over the samples of all epochs; its prefix says where, its message what came of it.
 pub fn training(samples: u64, quiet: bool) -> ProgressBar {
-    styled(samples as usize, quiet, "{prefix}  {bar:20.cyan/blue}  {msg}  {per_sec:.0}  {eta} left")
+    styled(samples as usize, quiet, "{prefix}  {bar:20.cyan/blue}  {msg}")
 }
 
 /// A bar over a few things that each take a while; hidden where nobody would see it.

@@ -10,12 +10,14 @@ mod weights;
 use std::path::Path;
 
 use saltatory::layer::{BatchNorm, Conv, Layer, Padding, Pool, PoolKind};
-use saltatory::network::{Edge, OpenOptions, Readout, checkpoint, file, open};
+use saltatory::network::{Edge, OpenOptions, Readout, checkpoint, file, open, open_with_recipe};
 use saltatory::neuron::rules::{Fire, InputGain, Reset, VInit};
 use saltatory::neuron::{
     CubaLi, CubaLif, Decay, Dialect, If, Integrator, Li, Lif, Model, Neuron, Param, ParametricLif, RuleChanges,
     Threshold,
 };
+use saltatory::train::Recipe;
+use saltatory::train::checkpoint::save_trained;
 use saltatory::{Network, Tensor};
 
 fn parse(text: &str) -> saltatory::Result<file::NetworkFile> {
@@ -122,6 +124,26 @@ fn what_is_written_is_read_back() {
         kinds.extend(network.nodes.iter().map(|n| n.layer.kind()));
     }
     assert_eq!(kinds.len(), 21, "every kind of layer is in some network: {kinds:?}");
+}
+
+#[test]
+fn a_recipe_stands_behind_the_network() {
+    let recipe = Recipe { epochs: 3, clip_norm: Some(0.5), ..Recipe::default() };
+    for network in networks() {
+        let text = format!("{}\n{}", file::to_toml(&network).unwrap(), recipe.to_toml().unwrap());
+        let back = parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert_eq!((back.network, back.train), (grouped(network), Some(recipe.clone())), "{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.toml");
+    let head = "[train]\nepochs = 3\nclip_norm = 0.5\n[input]\nshape = [2]\n";
+    std::fs::write(&path, format!("{head}[[layer]]\ntype = \"linear\"\nout_features = 1\n")).unwrap();
+    let (mut network, read) = open_with_recipe(&path, &OpenOptions::default()).unwrap();
+    assert_eq!(read, Some(recipe.clone()));
+    network.init(1).unwrap();
+    let path = folder.path().join("trained.safetensors");
+    save_trained(&network, &recipe, &path).unwrap();
+    assert_eq!(open_with_recipe(&path, &OpenOptions::default()).unwrap(), (network, Some(recipe)));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What is seen of a training while it runs: a line that changes, on a terminal; a line for each epoch; the log.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
+use indicatif::{HumanDuration, ProgressBar};
 use saltatory::Result;
 use saltatory::train::schedule::Length;
 use saltatory::train::{Epoch, Progress, StepReport, Sums};
@@ -21,6 +21,7 @@ pub struct Live {
     /// Since when rates are measured, and of how many samples.
     interval: (Instant, u64),
     epoch: (Instant, u64),
+    all: (Instant, u64),
 }
 
 impl Live {
@@ -28,19 +29,24 @@ impl Live {
     pub fn new(log: Log, length: Length, samples: usize, batch: usize, progress: &Progress, silent: bool) -> Live {
         let bar = progress::training((samples * length.epochs) as u64, silent);
         bar.set_position((samples * progress.epoch + (batch * progress.position).min(samples)) as u64);
-        bar.reset_eta();
         let now = (Instant::now(), 0);
-        Live { bar, log, prints: !silent, length, interval: now, epoch: now }
+        Live { bar, log, prints: !silent, length, interval: now, epoch: now, all: now }
     }
 
     /// Shows a step.
     pub fn step(&mut self, progress: &Progress, step: &StepReport) {
         let samples = step.samples as u64;
-        (self.interval.1, self.epoch.1) = (self.interval.1 + samples, self.epoch.1 + samples);
+        for (_, sum) in [&mut self.interval, &mut self.epoch, &mut self.all] {
+            *sum += samples;
+        }
         let Length { epochs, steps } = self.length;
         self.bar.set_prefix(format!("epoch {}/{epochs} step {}/{steps}", progress.epoch + 1, progress.position));
-        self.bar.set_message(means(&progress.sums));
         self.bar.inc(samples);
+        // Those of the bar itself leap, where steps take seconds.
+        let rate = self.all.1 as f64 / self.all.0.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
+        let rest = self.bar.length().unwrap_or_default().saturating_sub(self.bar.position());
+        let left = HumanDuration(Duration::from_secs((rest as f64 / rate) as u64));
+        self.bar.set_message(format!("{}  {rate:.0} samples/s  {left:#} left", means(&progress.sums)));
     }
 
     /// Logs the means of some steps, the last of which was `step`.
