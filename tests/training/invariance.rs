@@ -1,0 +1,151 @@
+//! What gradients and steps must not depend on: parts of a batch, threads, the machine; and what a state keeps.
+
+use saltatory::layer::Layer;
+use saltatory::network::Builder;
+use saltatory::neuron::{CubaLif, Decay, Lif, ParametricLif};
+use saltatory::run::Device;
+use saltatory::train::{Loss, Momentum, Optimiser, TrainOptions, Trainer};
+use saltatory::{Network, Tensor};
+
+use crate::{samples, views};
+
+const STEPS: usize = 4;
+
+fn current() -> CubaLif {
+    CubaLif { decay_syn: Decay::Factor(0.6.into()), decay_mem: Decay::Factor(0.9.into()), ..Default::default() }
+}
+
+/// With what has fast forms and what has none.
+fn networks(normed: bool) -> Vec<Network> {
+    let norm = |builder: Builder| if normed { builder.batch_norm() } else { builder };
+    let lif = Lif::tau(2.0);
+    let all = vec![
+        norm(Network::new([2, 9, 8]).conv2d(40, 3).padding(1))
+            .spiking(lif.clone())
+            .max_pool(2)
+            .conv2d(33, 3)
+            .spiking(lif.clone()),
+        norm(Network::new([3, 6, 6]).conv2d(20, 3).stride(2)).spiking(ParametricLif::default()).avg_pool(2),
+        norm(Network::new([70]).linear(50))
+            .spiking(current())
+            .name("r")
+            .recurrent(true)
+            .linear(40)
+            .spiking(lif.clone()),
+    ];
+    let build = |builder: Builder| {
+        let mut network = builder.flatten().dropout(0.25).linear(5).steps(STEPS).build().unwrap();
+        network.init(3).unwrap();
+        // So that neurons fire.
+        for node in &mut network.nodes {
+            let (weight, more) = match &mut node.layer {
+                Layer::Conv(conv) => (&mut conv.weight, 0.05),
+                Layer::Linear(linear) => (&mut linear.weight, 0.03),
+                _ => continue,
+            };
+            weight.as_mut().unwrap().data_mut().iter_mut().for_each(|w| *w = 2.0 * *w + more);
+        }
+        network
+    };
+    all.into_iter().map(build).collect()
+}
+
+fn bits(tensors: impl IntoIterator<Item = Tensor>) -> Vec<u32> {
+    tensors.into_iter().flat_map(|tensor| tensor.into_data()).map(|x| (x + 0.0).to_bits()).collect()
+}
+
+fn options() -> TrainOptions {
+    TrainOptions { seed: 5, ..Default::default() }
+}
+
+#[test]
+fn machines_and_threads_give_the_same_bits() {
+    for network in networks(true) {
+        let samples = samples(&network, 11, STEPS, 1);
+        let labels: Vec<u32> = (0..11).map(|n| n % 5).collect();
+        let mut all = Vec::new();
+        for (device, threads) in [(Device::Reference, 1), (Device::Cpu, 1), (Device::Cpu, 2), (Device::Cpu, 5)] {
+            let options = TrainOptions { device, threads: Some(threads), ..options() };
+            let mut trainer = Trainer::new(network.clone(), options).unwrap();
+            let reports = [0, 1].map(|_| trainer.step(&views(&samples), &labels).unwrap());
+            assert!(reports[0].firing_rates.iter().all(|(_, rate)| *rate > 0.01), "{:?}", reports[0].firing_rates);
+            all.push((reports, trainer.network().unwrap(), trainer.state().unwrap()));
+        }
+        assert!(all.iter().all(|other| *other == all[0]));
+    }
+}
+
+#[test]
+fn parts_of_a_batch_give_the_bits_of_the_whole() {
+    for network in networks(false) {
+        let samples = samples(&network, 13, STEPS, 1);
+        let labels: Vec<u32> = (0..13).map(|n| n % 5).collect();
+        let gradients = |part: usize| {
+            let mut trainer = Trainer::new(network.clone(), options()).unwrap();
+            for (samples, labels) in views(&samples).chunks(part).zip(labels.chunks(part)) {
+                trainer.accumulate(samples, labels, 13).unwrap();
+            }
+            bits(trainer.gradients().into_values())
+        };
+        let whole = gradients(13);
+        for part in [1, 4, 5] {
+            assert!(gradients(part) == whole, "{}: parts of {part}", network.name);
+        }
+    }
+    let normed = networks(true).swap_remove(0);
+    let samples = samples(&normed, 4, STEPS, 1);
+    let error = Trainer::new(normed, options()).unwrap().accumulate(&views(&samples), &[0; 4], 8).unwrap_err();
+    assert!(error.to_string().contains("statistics"), "{error}");
+}
+
+#[test]
+fn a_state_goes_on_to_the_same_bits() {
+    let sgd = Optimiser::Sgd { lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 1e-3 };
+    for optimiser in [Optimiser::default(), Optimiser::AdamW(Momentum { weight_decay: 0.1, ..Default::default() }), sgd]
+    {
+        for network in networks(true) {
+            let options = TrainOptions { optimiser, clip_norm: Some(0.5), ..options() };
+            let samples = samples(&network, 6, STEPS, 1);
+            let labels = [0, 1, 2, 3, 4, 0];
+            let mut whole = Trainer::new(network, options.clone()).unwrap();
+            whole.step(&views(&samples), &labels).unwrap();
+            let mut resumed = Trainer::new(whole.network().unwrap(), options).unwrap();
+            resumed.set_state(&whole.state().unwrap()).unwrap();
+            for _ in 0..2 {
+                let expected = whole.step(&views(&samples), &labels).unwrap();
+                assert!(expected.gradient_norm.is_some());
+                assert_eq!(resumed.step(&views(&samples), &labels).unwrap(), expected);
+            }
+            assert_eq!(resumed.network().unwrap(), whole.network().unwrap());
+            assert_eq!(resumed.state().unwrap(), whole.state().unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_said() {
+    let network = networks(true).swap_remove(0);
+    let mut trainer = Trainer::new(network.clone(), options()).unwrap();
+    let good = samples(&network, 2, STEPS, 1);
+    let mut say = |samples: &[&[f32]], labels: &[u32]| trainer.step(samples, labels).unwrap_err().to_string();
+    assert!(say(&[], &[]).contains("0 samples"));
+    assert!(say(&views(&good), &[0]).contains("1 labels"));
+    assert!(say(&views(&good), &[0, 5]).contains("0 to 4, got 5"));
+    assert!(say(&[&good[0][1..]], &[0]).contains("expected 144 values"));
+    let mut nan = good[0].clone();
+    nan[3] = f32::NAN;
+    assert!(say(&[&nan], &[0]).contains("NaN") || say(&[&nan], &[0]).contains("nan"));
+    // The loss overflows: nothing has changed.
+    let before = trainer.network().unwrap();
+    let huge: Vec<f32> = good[0].iter().map(|x| x * 1e38).collect();
+    let error = trainer.step(&[&huge, &huge], &[0, 1]).map(|report| report.loss);
+    if let Ok(loss) = error {
+        assert!(loss.is_finite());
+    } else {
+        assert_eq!(trainer.network().unwrap().nodes[0], before.nodes[0]);
+    }
+    let bad = |options: TrainOptions| Trainer::new(network.clone(), options).unwrap_err().to_string();
+    let adam = |m: Momentum| TrainOptions { optimiser: Optimiser::Adam(m), loss: Loss::default(), ..options() };
+    assert!(bad(adam(Momentum { beta1: 1.0, ..Default::default() })).contains("beta"));
+    assert!(bad(adam(Momentum { lr: f64::NAN, ..Default::default() })).contains("learning rate"));
+}
