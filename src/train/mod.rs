@@ -2,10 +2,10 @@
 //!
 //! A [`Trainer`] takes a network and batches of labelled samples; [`Trainer::step`] computes the loss, its gradients and
 //! one step of the optimiser. The steps of the computation are a plan of the same kernels that networks run on, and of
-//! those that go back; see [`plan`].
+//! those that go back; see [`crate::plan`].
 //!
 //! What is around the steps: a [`Recipe`] says how a network is trained, [`mod@schedule`] how the learning rate goes,
-//! [`order`] and [`Augmenter`] what every step sees, and a [`Checkpoint`] keeps a training on disk. All of it depends on
+//! [`order()`] and [`Augmenter`] what every step sees, and a [`Checkpoint`] keeps a training on disk. All of it depends on
 //! the seed and on where it is drawn for, so a training that is gone on with ends with the same bits.
 //!
 //! ```
