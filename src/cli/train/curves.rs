@@ -60,6 +60,7 @@ impl Curves {
             chart
                 .configure_mesh()
                 .x_desc("epoch")
+                .x_label_formatter(&|x| short(*x))
                 .y_label_formatter(&|y| short(*y))
                 .axis_style(INK)
                 .light_line_style(WHITE)
@@ -73,6 +74,8 @@ impl Curves {
             chart
                 .configure_mesh()
                 .x_desc("epoch")
+                .x_label_formatter(&|x| short(*x))
+                .y_label_formatter(&|y| short(*y))
                 .axis_style(INK)
                 .light_line_style(WHITE)
                 .label_style((FONT, TEXT).into_font().color(&INK))
