@@ -29,6 +29,23 @@ pub struct TrainingRequest {
     pub memory_limit: usize,
 }
 
+impl Default for TrainingRequest {
+    fn default() -> Self {
+        TrainingRequest {
+            steps: 1,
+            constant_input: true,
+            loss: LossKind::default(),
+            over: Over::default(),
+            surrogate: Surrogate::default(),
+            detach_reset: None,
+            optimiser: 2,
+            square_sums: false,
+            same_dropout: false,
+            memory_limit: 16 << 30,
+        }
+    }
+}
+
 /// A plan that computes gradients and follows them: forward, loss, backward; and, as what is done at the end, the
 /// optimiser.
 #[derive(Clone, Debug)]

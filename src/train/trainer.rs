@@ -308,7 +308,7 @@ impl Trainer {
             optimiser: self.kind(),
             square_sums: self.options.clip_norm.is_some(),
             same_dropout: self.network.dialect == crate::neuron::Dialect::SpikingJelly,
-            memory_limit: 16 << 30,
+            ..TrainingRequest::default()
         };
         let plan = Arc::new(compile_training(&self.network, &request)?);
         let mut machine =
