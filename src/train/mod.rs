@@ -16,10 +16,13 @@
 
 mod options;
 mod populations;
+mod quantise;
 mod tensors;
 mod trainer;
 
 pub use crate::kernel::grad::loss::{LossKind, Over};
 pub use crate::neuron::surrogate::{Surrogate, SurrogateKind};
+pub use crate::plan::RatePenalty;
 pub use options::{Loss, Momentum, Optimiser, TrainOptions};
+pub use quantise::quantise;
 pub use trainer::{StepReport, Trainer, TrainerState};
