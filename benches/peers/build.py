@@ -38,6 +38,12 @@ def modes(peer: str, net: Net, cuda: bool) -> list[Mode]:
     return out
 
 
+def training_modes(peer: str, net: Net) -> list[Mode]:
+    """Those of a step of training, in which nothing can be folded."""
+    compiles = peer == "torch" and net.name == "spiking-cnn"
+    return [Mode("seq")] + [Mode("compile", compile=True)] * compiles
+
+
 class _Vote(nn.Module):
     def __init__(self, n: int) -> None:
         super().__init__()
@@ -59,13 +65,14 @@ class _Res(nn.Module):
 class TorchNet(nn.Module):
     """The contract's input to outputs averaged over time, [B, classes]. `layers` alone is one step of a loop."""
 
-    def __init__(self, net: Net, peer: Any, mode: Mode) -> None:
+    def __init__(self, net: Net, peer: Any, mode: Mode, training: bool = False) -> None:
         super().__init__()
         self.net, self.peer, self.mode = net, peer, mode
         self.populations: list[nn.Module] = []
         self.arrays = net_weights(net)
+        self.training_step = training
         self.layers = self._block(net.ops)
-        self.eval()
+        self.train(training)
 
     def _layer(self, op: Any) -> nn.Module:
         if isinstance(op, Conv):
@@ -98,7 +105,9 @@ class TorchNet(nn.Module):
         for op in ops:
             if isinstance(op, LIF):
                 with torch.no_grad():
-                    pending[-1].weight.mul_(op.gain * self.peer.scale(TAU))
+                    # In training a batch norm finds its own factors.
+                    plain = self.training_step and isinstance(pending[-1], nn.BatchNorm2d)
+                    pending[-1].weight.mul_((1.0 if plain else op.gain) * self.peer.scale(TAU))
                 flush()
                 out.append(self.peer.step(TAU) if self.mode.loop else self.peer.multi(TAU))
                 self.populations.append(out[-1])
@@ -142,9 +151,9 @@ def _fold(modules: list[nn.Module]) -> list[nn.Module]:
     return out
 
 
-def compiled(model: Any, cuda: bool) -> Any:
+def compiled(model: Any, cuda: bool, training: bool = False) -> Any:
     """torch.compile: on a CPU with weights frozen, on CUDA without the layout pass that slows such networks down."""
-    if not cuda:
+    if not cuda and not training:
         import torch._inductor.config as config
 
         config.freezing = True

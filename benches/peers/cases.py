@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from build import Mode, TorchNet, captured, compiled, modes
-from contract import TAU, currents, make_net, uniform, unit, weight
+from build import Mode, TorchNet, captured, compiled, modes, training_modes
+from contract import TAU, currents, hash_u32, make_net, uniform, unit, weight
 
 FRAMES = 64
 
@@ -43,6 +43,8 @@ def candidates(peers: dict[str, Any], workload: str, batch: int, device: str) ->
         return _given_spikes(peers, float(workload.rsplit("-", 1)[1]) / 100, batch, device)
     if workload == "stream-latency":
         return _stream(peers, device)
+    if workload.endswith("-training"):
+        return _training(peers, workload.removesuffix("-training"), batch, device)
     return _network(peers, workload, batch, device)
 
 
@@ -57,6 +59,35 @@ def _network(peers: dict[str, Any], workload: str, batch: int, device: str) -> l
         return Call(lambda _: replay(), replay, lambda: _count(model.populations, lambda: model(x)))
 
     return _all(peers, lambda name: modes(name, net, cuda), prepare)
+
+
+def _training(peers: dict[str, Any], workload: str, batch: int, device: str) -> list[Candidate]:
+    """A step: forward, loss of the time-averaged output, backward, Adam. The scores are the losses of the first two."""
+    net, cuda = make_net(workload), device == "cuda"
+    x = torch.from_numpy(net.input(batch)).to(device)
+    y = torch.from_numpy((hash_u32(net.seed + 950, batch) % np.uint32(net.classes)).astype(np.int64)).to(device)
+
+    def prepare(peer: Any, mode: Mode) -> Call:
+        with torch.enable_grad():
+            model = TorchNet(net, peer, mode, training=True).to(device)
+        call = compiled(model, cuda, training=True) if mode.compile else model
+        optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+
+        def step(_: int) -> torch.Tensor:
+            with torch.enable_grad():
+                optimiser.zero_grad(set_to_none=True)
+                out = call(x)
+                if workload == "csnn-dvs":
+                    loss = nn.functional.mse_loss(out, nn.functional.one_hot(y, net.classes).float())
+                else:
+                    loss = nn.functional.cross_entropy(out, y)
+                loss.backward()
+                optimiser.step()
+            return loss.detach()
+
+        return Call(step, lambda: torch.stack([step(0), step(1)]), lambda: None)
+
+    return _all(peers, lambda name: training_modes(name, net), prepare)
 
 
 def _population(

@@ -37,6 +37,12 @@ def uniform(seed: int, *shape: int) -> np.ndarray:
     return out.reshape(shape)
 
 
+def hash_u32(seed: int, n: int) -> np.ndarray:
+    """The hashes that `uniform` is made of."""
+    key = _mix(np.array([(seed + 0x9E3779B9) & 0xFFFFFFFF], dtype=np.uint32))[0]
+    return _mix(np.arange(n, dtype=np.uint32) ^ key)
+
+
 def unit(seed: int, *shape: int) -> np.ndarray:
     """Uniform with mean 0 and variance 1."""
     return (uniform(seed, *shape) * np.float32(2.0) - np.float32(1.0)) * np.float32(math.sqrt(3.0))

@@ -8,6 +8,7 @@ H = V + (X - V) / tau.
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from typing import Any, Optional
 
 import torch
@@ -32,6 +33,20 @@ class Own:
         return OwnStep(tau)
 
 
+class Spike(torch.autograd.Function):
+    """1 where x >= 0; backwards the derivative of an arcus tangent, 1 / (1 + (pi x)^2)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:
+        (x,) = ctx.saved_tensors
+        return g / (1 + (math.pi * x).square())
+
+
 class SeqApply(nn.Sequential):
     """Modules without state on x[T,B,...] as one batch of T*B."""
 
@@ -47,12 +62,13 @@ class OwnMulti(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         v = torch.zeros_like(x[0])
-        if torch.compiler.is_compiling():
+        training = torch.is_grad_enabled()
+        if training or torch.compiler.is_compiling():
             spikes = []
             for xt in x.unbind(0):
                 h = v + (xt - v) * self.decay
-                s = (h >= V_TH).to(x.dtype)
-                v = h * (1.0 - s)
+                s = Spike.apply(h - V_TH) if training else (h >= V_TH).to(x.dtype)
+                v = h * (1.0 - s.detach())
                 spikes.append(s)
             return torch.stack(spikes)
         out = torch.empty_like(x)
@@ -85,18 +101,22 @@ class OwnStep(nn.Module):
 
 class SpikingJelly(Own):
     def __init__(self) -> None:
-        from spikingjelly.activation_based import layer, neuron
+        from spikingjelly.activation_based import layer, neuron, surrogate
 
-        self.layer, self.neuron = layer, neuron
+        self.layer, self.neuron, self.surrogate = layer, neuron, surrogate
 
     def container(self, modules: list[Any]) -> nn.Module:
         return self.layer.SeqToANNContainer(*modules)
 
     def multi(self, tau: float) -> nn.Module:
-        return Node(self.neuron.LIFNode(tau=tau, detach_reset=True, step_mode="m"), True)
+        return Node(self._node(tau, "m"), True)
 
     def step(self, tau: float) -> nn.Module:
-        return Node(self.neuron.LIFNode(tau=tau, detach_reset=True, step_mode="s"), False)
+        return Node(self._node(tau, "s"), False)
+
+    def _node(self, tau: float, step_mode: str) -> Any:
+        atan = self.surrogate.ATan(alpha=2.0)
+        return self.neuron.LIFNode(tau=tau, detach_reset=True, step_mode=step_mode, surrogate_function=atan)
 
 
 class Node(nn.Module):

@@ -58,7 +58,8 @@ pub(crate) use edge::elementwise_groups;
 
 use grad::{
     batch_sum, conv_input, conv_weight, delay_input, linear_weight, loss, mask, membrane_input, norm_factors,
-    norm_input, norm_merge, norm_moments, norm_sums, optimise, pool_input, square_sum, time_sum, transpose,
+    norm_input, norm_merge, norm_moments, norm_sums, optimise, pool_input, quantise, rate_penalty, square_sum,
+    time_sum, transpose,
 };
 use population::Frame;
 
@@ -151,6 +152,8 @@ kernels! {
     NormSums norm_sums,
     Optimise optimise,
     PoolInput pool_input,
+    Quantise quantise,
+    RatePenalty rate_penalty,
     SquareSum square_sum,
     TimeSum time_sum,
     Transpose transpose,
@@ -201,7 +204,11 @@ impl Kernel {
             Kernel::BatchSum(_) | Kernel::ConvWeight(_) | Kernel::LinearWeight(_) | Kernel::NormMerge(_) => {
                 Scope::Batch
             }
-            Kernel::NormFactors(_) | Kernel::Optimise(_) | Kernel::SquareSum(_) | Kernel::Transpose(_) => Scope::Once,
+            Kernel::Quantise(_)
+            | Kernel::NormFactors(_)
+            | Kernel::Optimise(_)
+            | Kernel::SquareSum(_)
+            | Kernel::Transpose(_) => Scope::Once,
             _ => Scope::Samples,
         }
     }

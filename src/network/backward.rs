@@ -11,10 +11,11 @@ use crate::error::{Error, Result};
 use crate::kernel::conv::Geometry;
 use crate::kernel::grad::{
     batch_sum, conv_input, conv_weight, delay_input, linear_weight, membrane_input, norm_input, norm_sums, optimise,
-    pool_input, square_sum, time_sum, transpose,
+    pool_input, rate_penalty, square_sum, time_sum, transpose,
 };
-use crate::kernel::{self, Edge, Kernel};
+use crate::kernel::{self, Edge, Kernel, Population};
 use crate::layer::Layer;
+use crate::neuron::affine::flag;
 use crate::neuron::backward::COEFFICIENT_GRADIENTS;
 use crate::plan::{
     Buffer, Constant, Holds, Layout, LearnedPopulation, NormStatistics, Parameter, Plan, Slot, Stage, Step,
@@ -275,6 +276,8 @@ impl<'a> Backward<'a> {
             }
             // Of the statistics of a batch and of what a delay keeps the steps that use them take care.
             Kernel::NormMoments(_) | Kernel::NormMerge(_) | Kernel::NormFactors(_) | Kernel::DelayPush(_) => {}
+            // Straight through.
+            Kernel::Quantise(_) => {}
             _ => {
                 let message = format!("has no gradient: its kernel is {}", step.kernel.name());
                 return Err(Error::layer(&step.layer, message));
@@ -328,6 +331,7 @@ impl<'a> Backward<'a> {
             return Ok(());
         }
         let population = p.population;
+        let g = self.penalised(step, &population, g);
         let neurons = population.output;
         let stored = population.records == 1;
         if stored && p.input.series == 0 {
@@ -390,6 +394,25 @@ impl<'a> Backward<'a> {
             self.contribute(step, input, to);
         }
         Ok(())
+    }
+
+    /// The gradients of a population's spikes with what draws it towards a rate.
+    fn penalised(&mut self, step: &Step, population: &Population, g: Gradient) -> Gradient {
+        let fires = population.flags & flag::FIRES != 0;
+        let (Some(penalty), true) = (self.training.request.rate_penalty, fires) else { return g };
+        let all = population.output.elements() * self.plan.request.steps;
+        let to = self.gradient(&step.layer, g.edge);
+        let kernel = Kernel::RatePenalty(rate_penalty::Params {
+            gradient: g.edge,
+            output: to.edge,
+            share: (1.0 / all as f64) as f32,
+            target: penalty.target as f32,
+            weight: penalty.weight as f32,
+        });
+        let settings = Slot::Constant(self.training.settings);
+        let bind = vec![Slot::Buffer(g.buffer), step.bind[4], settings, Slot::Buffer(to.buffer)];
+        self.emit(step, kernel, bind);
+        to
     }
 
     fn norm(&mut self, step: &Step, norm: &Norm, input: usize, g: Gradient) -> Result<()> {
@@ -499,7 +522,10 @@ impl<'a> Backward<'a> {
     /// The memory of the gradients of a weighted layer, which is a parameter from now on.
     fn parameter(&mut self, step: &Step, layout: Layout) -> Result<Slot> {
         match step.bind[1] {
-            Slot::Constant(values) => Ok(self.learned(&step.layer, layout, values)),
+            Slot::Constant(used) => {
+                let values = self.training.exact.get(&used).copied().unwrap_or(used);
+                Ok(self.learned(&step.layer, layout, values))
+            }
             _ => Err(Error::layer(&step.layer, "has no weights")),
         }
     }

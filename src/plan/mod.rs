@@ -404,4 +404,4 @@ impl Holds {
 pub use cost::Cost;
 pub use info::{PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
-pub use training::{Layout, LearnedPopulation, NormStatistics, Parameter, TrainingPlan, TrainingRequest};
+pub use training::{Layout, LearnedPopulation, NormStatistics, Parameter, RatePenalty, TrainingPlan, TrainingRequest};

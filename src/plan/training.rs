@@ -1,5 +1,7 @@
 //! The plan of a step of training, and where in its memory parameters and results are.
 
+use serde::{Deserialize, Serialize};
+
 use super::Plan;
 use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
@@ -25,8 +27,42 @@ pub struct TrainingRequest {
     pub square_sums: bool,
     /// Dropout drops the same elements in every step.
     pub same_dropout: bool,
+    /// Weights of convolutions and linear layers are used as if they had so many bits.
+    pub weight_bits: Option<u32>,
+    /// Populations are drawn towards a firing rate.
+    pub rate_penalty: Option<RatePenalty>,
     /// The most bytes that one sample may take.
     pub memory_limit: usize,
+}
+
+/// What draws populations towards a firing rate: `weight (rate - target)^2` of every population in every sample is added
+/// to what is made small.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatePenalty {
+    /// The rate: spikes per neuron and step.
+    pub target: f64,
+    /// How much it counts.
+    pub weight: f64,
+}
+
+impl Default for TrainingRequest {
+    fn default() -> Self {
+        TrainingRequest {
+            steps: 1,
+            constant_input: true,
+            loss: LossKind::default(),
+            over: Over::default(),
+            surrogate: Surrogate::default(),
+            detach_reset: None,
+            optimiser: 2,
+            square_sums: false,
+            same_dropout: false,
+            weight_bits: None,
+            rate_penalty: None,
+            memory_limit: 16 << 30,
+        }
+    }
 }
 
 /// A plan that computes gradients and follows them: forward, loss, backward; and, as what is done at the end, the

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
+use crate::plan::RatePenalty;
 use crate::run::Device;
 
 /// How a network is trained.
@@ -21,6 +22,11 @@ pub struct TrainOptions {
     pub detach_reset: Option<bool>,
     /// Gradients longer than this, all parameters together, are made as long.
     pub clip_norm: Option<f64>,
+    /// Weights of convolutions and linear layers are used as if they had so many bits, 2 to 16; what is learned stays exact,
+    /// see [`super::quantise`].
+    pub weight_bits: Option<u32>,
+    /// Populations are drawn towards a firing rate.
+    pub rate_penalty: Option<RatePenalty>,
     /// Seed of missing weights and of dropout.
     pub seed: u64,
     /// Where it runs.

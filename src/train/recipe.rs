@@ -8,12 +8,14 @@
 //! split = 0.1                   # the part of the samples that is kept for validation; default: none
 //! clip_norm = 1.0               # default: gradients are not clipped
 //! detach_reset = true           # default: as the dialect has it
+//! weight_bits = 4               # weights of so many bits, 2 to 16; default: exact ones
 //! loss = { kind = "cross_entropy", over = "mean" }       # or "mse"; mean sum last each_step
 //! optimiser = { name = "adam", lr = 1e-3 }               # or "adamw", "sgd", with their parameters
 //! schedule = { name = "cosine" }                         # constant step cosine one_cycle
 //! warmup = { steps = 100, start = 0.1 }
 //! surrogate = { name = "atan", alpha = 2.0 }
 //! augment = { shift = 2, flip = true }                   # default: samples as they are
+//! rate_penalty = { target = 0.05, weight = 1.0 }         # default: populations fire as they like
 //! ```
 //!
 //! Every key has a default. Where a table has a name and nothing else, the name will do: `optimiser = "adam"`.
@@ -28,7 +30,7 @@ use toml::{Table, Value};
 
 use super::augment::Augment;
 use super::schedule::{Length, Schedule, Warmup};
-use super::{Loss, Optimiser, Surrogate};
+use super::{Loss, Optimiser, RatePenalty, Surrogate};
 use crate::error::{Error, Result};
 use crate::network::file::{Keys, table};
 
@@ -53,6 +55,9 @@ pub struct Recipe {
     /// Gradients do not flow through resets; `None`: as the network's rules say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detach_reset: Option<bool>,
+    /// Weights are used as if they had so many bits, and have them in the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_bits: Option<u32>,
     /// What is made small.
     pub loss: Loss,
     /// How parameters follow their gradients.
@@ -65,6 +70,9 @@ pub struct Recipe {
     pub surrogate: Surrogate,
     /// What is done to samples before they are learnt from.
     pub augment: Augment,
+    /// Populations are drawn towards a firing rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_penalty: Option<RatePenalty>,
 }
 
 impl Default for Recipe {
@@ -76,31 +84,35 @@ impl Default for Recipe {
             split: 0.0,
             clip_norm: None,
             detach_reset: None,
+            weight_bits: None,
             loss: Loss::default(),
             optimiser: Optimiser::default(),
             schedule: Schedule::default(),
             warmup: Warmup::default(),
             surrogate: Surrogate::default(),
             augment: Augment::default(),
+            rate_penalty: None,
         }
     }
 }
 
 impl Recipe {
     /// The keys of `[train]`.
-    pub const KEYS: [&str; 12] = [
+    pub const KEYS: [&str; 14] = [
         "epochs",
         "batch",
         "seed",
         "split",
         "clip_norm",
         "detach_reset",
+        "weight_bits",
         "loss",
         "optimiser",
         "schedule",
         "warmup",
         "surrogate",
         "augment",
+        "rate_penalty",
     ];
 
     /// Reads what stands under `[train]`, as a text of its own; `origin` is what errors call it.
@@ -123,12 +135,14 @@ impl Recipe {
             split: keys.number("split")?.unwrap_or(usual.split),
             clip_norm: keys.number("clip_norm")?,
             detach_reset: keys.flag("detach_reset")?,
+            weight_bits: keys.size("weight_bits", 2..=16)?.map(|bits| bits as u32),
             loss: part(&mut keys, "loss")?,
             optimiser: part(&mut keys, "optimiser")?,
             schedule: part(&mut keys, "schedule")?,
             warmup: part(&mut keys, "warmup")?,
             surrogate: part(&mut keys, "surrogate")?,
             augment: part(&mut keys, "augment")?,
+            rate_penalty: part(&mut keys, "rate_penalty")?,
         };
         ranges::check(&recipe).map_err(|message| keys.fail(message))?;
         Ok(recipe)
@@ -182,6 +196,7 @@ fn allowed(key: &str, name: Option<&str>) -> Option<&'static [&'static str]> {
         ("warmup", _) => &["steps", "start"],
         ("surrogate", _) => &["name", "alpha"],
         ("augment", _) => &["shift", "crop", "flip"],
+        ("rate_penalty", _) => &["target", "weight"],
         _ => return None,
     })
 }
@@ -207,7 +222,8 @@ mod tests {
                     loss = { kind = \"mse\", over = \"each_step\" }\n\
                     optimiser = { name = \"adamw\", lr = 3e-4, weight_decay = 0.01 }\n\
                     schedule = { name = \"one_cycle\", pct_start = 0.1 }\nwarmup = { steps = 5 }\n\
-                    surrogate = \"fast_sigmoid\"\naugment = { crop = 4, flip = true }";
+                    surrogate = \"fast_sigmoid\"\naugment = { crop = 4, flip = true }\nweight_bits = 4\n\
+                    rate_penalty = { target = 0.1, weight = 2 }";
         let recipe = parse(text).unwrap();
         let adam = Momentum { lr: 3e-4, weight_decay: 0.01, ..Momentum::default() };
         let schedule = Schedule::OneCycle { pct_start: 0.1, div_factor: 25.0, final_div_factor: 1e4 };
@@ -224,6 +240,8 @@ mod tests {
             warmup: Warmup { steps: 5, ..Warmup::default() },
             surrogate: SurrogateKind::FastSigmoid.into(),
             augment: Augment { shift: 4, flip: true },
+            weight_bits: Some(4),
+            rate_penalty: Some(RatePenalty { target: 0.1, weight: 2.0 }),
         };
         assert_eq!(recipe, expected);
         for recipe in [recipe, Recipe::default()] {
@@ -260,6 +278,9 @@ mod tests {
             ("surrogate = { name = \"atan\", alpha = 0 }", &["`surrogate`", "`alpha`"]),
             ("surrogate = { name = \"atan\", alfa = 0 }", &["`surrogate`", "`alfa`", "`alpha`"]),
             ("augment = { shift = 1, crop = 2 }", &["`augment`", "duplicate"]),
+            ("weight_bits = 1", &["`weight_bits`", "from 2 to 16"]),
+            ("rate_penalty = { target = 0.1 }", &["`rate_penalty`", "weight"]),
+            ("rate_penalty = { target = -1, weight = 1 }", &["`rate_penalty`", "`target`", "-1"]),
             ("augment = { flip = 1 }", &["`augment`", "flip"]),
         ] {
             let message = parse(text).unwrap_err().to_string();

@@ -116,6 +116,15 @@ impl Trainer {
             let alpha = self.options.surrogate.alpha;
             return Err(Error::Request(format!("the surrogate's alpha must be above 0, got {alpha}")));
         }
+        if let Some(bits) = self.options.weight_bits
+            && !(2..=16).contains(&bits)
+        {
+            return Err(Error::Request(format!("weights may have 2 to 16 bits, got {bits}")));
+        }
+        if let Some(penalty) = self.options.rate_penalty {
+            positive("the rate that is wanted", penalty.target)?;
+            positive("the weight of the rate", penalty.weight)?;
+        }
         self.options.clip_norm.map_or(Ok(()), |norm| positive("the clip norm", norm))
     }
 
@@ -308,7 +317,9 @@ impl Trainer {
             optimiser: self.kind(),
             square_sums: self.options.clip_norm.is_some(),
             same_dropout: self.network.dialect == crate::neuron::Dialect::SpikingJelly,
-            memory_limit: 16 << 30,
+            weight_bits: self.options.weight_bits,
+            rate_penalty: self.options.rate_penalty,
+            ..TrainingRequest::default()
         };
         let plan = Arc::new(compile_training(&self.network, &request)?);
         let mut machine =

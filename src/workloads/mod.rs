@@ -14,6 +14,7 @@
 //! | `csnn-dvs` | SpikingJelly's `DVSGestureNet`, 2x128x128 | 16 | counts of events |
 //! | `sew-resnet18` | SpikingJelly's `sew_resnet18`, ADD, 3x224x224 | 4 | one image |
 //! | `sparse-fc-R` | linear 4,096 to 4,096, LIF | 32 | spikes at a rate of R % |
+//! | `...-training` | a step of training of `spiking-cnn` or `csnn-dvs` | | |
 //! | `stream-latency` | that of `spiking-cnn` | 1 | frame by frame, state kept |
 
 mod networks;
@@ -23,9 +24,9 @@ use crate::error::{Error, Result};
 use crate::network::{Network, Readout};
 use crate::tensor::Tensor;
 use networks::{DENSE_NEURONS, LIF_NEURONS, SEW_GAINS, SPARSE_NEURONS};
-use networks::{csnn_dvs, dense_lif, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
-use numbers::Values;
+use networks::{as_untrained, csnn_dvs, dense_lif, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
 pub use numbers::uniform;
+use numbers::{Values, hash};
 
 /// A network with the formula of its samples.
 #[derive(Clone, Debug)]
@@ -40,6 +41,9 @@ pub struct Workload {
     pub constant_input: bool,
     /// Whether frames come one by one, with state kept from each to the next.
     pub stream: bool,
+    /// Whether it is a step of training, see [`Workload::training`].
+    pub trains: bool,
+    seed: u32,
     values: Values,
 }
 
@@ -56,6 +60,9 @@ pub const NAMES: [&str; 10] = [
     "sparse-fc-20",
     "stream-latency",
 ];
+
+/// Names of those that are steps of training: a batch through the network of that name and back, and Adam.
+pub const TRAINING: [&str; 2] = ["spiking-cnn-training", "csnn-dvs-training"];
 
 /// Names of those that are whole networks on whole samples.
 pub const NETWORKS: [&str; 3] = ["spiking-cnn", "csnn-dvs", "sew-resnet18"];
@@ -93,9 +100,11 @@ pub fn workload(name: &str) -> Result<Workload> {
 /// [`Error::Request`] for a name that is none of [`NAMES`], and for what the workload does not have.
 pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     use Input::{Constant, Sequence, Stream};
-    let Some(name) = NAMES.into_iter().find(|&known| known == name) else {
-        return Err(Error::Request(format!("there is no workload `{name}`; there are {}", NAMES.join(", "))));
+    let Some(name) = NAMES.into_iter().chain(TRAINING).find(|&known| known == name) else {
+        let (all, training) = (NAMES.join(", "), TRAINING.join(", "));
+        return Err(Error::Request(format!("there is no workload `{name}`; there are {all}, {training}")));
     };
+    let trains = TRAINING.contains(&name);
     const CNN_GAINS: &[f32] = &[2.1, 2.15, 3.24];
     const DVS_GAINS: &[f32] = &[1.51, 2.49, 2.37, 2.23, 2.25, 2.93, 3.79];
     let sized = matches!(name, "lif" | "dense-lif") || name.starts_with("sparse-fc-");
@@ -112,7 +121,7 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
         let rate = variant.rate.unwrap_or(usual);
         (32, Sequence, 5002, sparse_fc(neurons(SPARSE_NEURONS)), &[1.0][..], Values::Spikes { rate })
     };
-    let (steps, input, seed, builder, gains, values) = match name {
+    let (steps, input, seed, builder, gains, values) = match name.trim_end_matches("-training") {
         "lif" => (16, Sequence, 0, lif_alone(neurons(LIF_NEURONS)), &[][..], Values::Currents),
         "dense-lif" => {
             (500, Sequence, 4000, dense_lif(neurons(DENSE_NEURONS)), &[1.0][..], Values::Unit { seed: 4900 })
@@ -129,10 +138,23 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     let steps = variant.steps.unwrap_or(steps);
     let mut network = builder.name_network(name).steps(steps).readout(Readout::Mean).build()?;
     fill(&mut network, seed, gains)?;
-    Ok(Workload { name, network, steps, constant_input: input == Constant, stream: input == Stream, values })
+    if trains {
+        as_untrained(&mut network);
+    }
+    let (constant_input, stream) = (input == Constant, input == Stream);
+    Ok(Workload { name, network, steps, constant_input, stream, trains, seed, values })
 }
 
 impl Workload {
+    /// The labels of a batch: `h(seed + 950, i)` modulo the number of classes.
+    ///
+    /// # Errors
+    /// None for these networks.
+    pub fn labels(&self, batch: usize) -> Result<Vec<u32>> {
+        let classes: usize = self.network.shapes()?[self.network.output].iter().product();
+        Ok((0..batch as u32).map(|i| hash(self.seed + 950, i) % classes as u32).collect())
+    }
+
     /// Samples as this workload defines them: `[batch, ...]` or `[batch, time, ...]`; of a stream as many frames.
     ///
     /// # Errors

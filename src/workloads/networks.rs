@@ -82,6 +82,17 @@ fn lif() -> Lif {
     Lif::tau(2.0)
 }
 
+/// Before training batch norm has the factor 1; and nothing is dropped, so that others compute the same.
+pub(super) fn as_untrained(network: &mut Network) {
+    for node in &mut network.nodes {
+        match &mut node.layer {
+            Layer::BatchNorm(BatchNorm { weight: Some(weight), .. }) => weight.data_mut().fill(1.0),
+            Layer::Dropout { p } => *p = 0.0,
+            _ => {}
+        }
+    }
+}
+
 /// Weights, gains and neutral statistics. A gain is the weight of a batch norm, or the factor on a linear layer before
 /// neurons.
 pub(super) fn fill(network: &mut Network, seed: u32, gains: &[f32]) -> Result<()> {

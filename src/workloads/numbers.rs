@@ -60,8 +60,12 @@ fn mix(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
+/// The i-th hash of a seed.
+pub(super) fn hash(seed: u32, i: u32) -> u32 {
+    mix(i ^ mix(seed.wrapping_add(0x9e37_79b9)))
+}
+
 /// The i-th number of a seed, in [0, 1).
 pub fn uniform(seed: u32, i: u32) -> f32 {
-    let hash = mix(i ^ mix(seed.wrapping_add(0x9e37_79b9)));
-    (hash >> 8) as f32 / (1u32 << 24) as f32
+    (hash(seed, i) >> 8) as f32 / (1u32 << 24) as f32
 }

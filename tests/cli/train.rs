@@ -1,5 +1,10 @@
 //! `train`: what is learnt and written, and what bad recipes and data do.
 
+use std::collections::BTreeSet;
+
+use saltatory::layer::Layer;
+use saltatory::network::checkpoint;
+
 use super::Bench;
 use super::files::{f32s, npy};
 
@@ -86,6 +91,18 @@ fn the_same_seed_gives_the_same_bytes() {
     assert!(first == train("--augment shift=1,flip"));
     assert!(first != train("--augment shift=1,flip --seed 4"));
     assert!(first != train(""));
+}
+
+#[test]
+fn weights_of_few_bits_are_what_is_written() {
+    let bench = bench();
+    bench.good(&format!("{TRAIN} --quiet --epochs 2 --weight-bits 3 --rate-penalty target=0.1,weight=1"));
+    let network = checkpoint::read(bench.path("m.safetensors")).unwrap();
+    let Layer::Linear(linear) = &network.nodes[network.node("fc1").unwrap()].layer else { panic!("no fc1") };
+    for row in linear.weight.as_ref().unwrap().data().chunks_exact(24) {
+        let values: BTreeSet<u32> = row.iter().map(|w| (w + 0.0).to_bits()).collect();
+        assert!((2..=7).contains(&values.len()), "{row:?}");
+    }
 }
 
 #[test]

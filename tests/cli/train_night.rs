@@ -9,7 +9,7 @@ use super::train::{TRAIN, bench};
 use super::{Bench, stderr};
 
 /// Every step is logged and made safe.
-const RUN: &str = "--augment shift=1 --schedule cosine --log l.jsonl --log-every 1 --checkpoint 0 --best b.safetensors";
+const RUN: &str = "--augment shift=1 --weight-bits 5 --schedule cosine --log l.jsonl --log-every 1 --checkpoint 0 --best b.safetensors";
 
 impl Bench {
     /// Starts a training and sends a signal once its log has that many lines; what became of it.

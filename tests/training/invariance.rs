@@ -4,7 +4,7 @@ use saltatory::layer::Layer;
 use saltatory::network::Builder;
 use saltatory::neuron::{CubaLif, Decay, Lif, ParametricLif};
 use saltatory::run::Device;
-use saltatory::train::{Loss, Momentum, Optimiser, TrainOptions, Trainer};
+use saltatory::train::{Loss, Momentum, Optimiser, RatePenalty, TrainOptions, Trainer, quantise};
 use saltatory::{Network, Tensor};
 
 use crate::{samples, views};
@@ -120,6 +120,53 @@ fn a_state_goes_on_to_the_same_bits() {
             assert_eq!(resumed.state().unwrap(), whole.state().unwrap());
         }
     }
+}
+
+#[test]
+fn weights_of_few_bits_are_used_and_exact_ones_learned() {
+    for (bits, network) in [8, 4].into_iter().flat_map(|bits| networks(true).into_iter().map(move |n| (bits, n))) {
+        let samples = samples(&network, 6, STEPS, 1);
+        let labels = [0, 1, 2, 3, 4, 0];
+        let aware = TrainOptions { weight_bits: Some(bits), ..options() };
+        let mut trainer = Trainer::new(network.clone(), aware.clone()).unwrap();
+        let mut quantised = network.clone();
+        quantise(&mut quantised, bits).unwrap();
+        assert_ne!(quantised, network);
+        let mut plain = Trainer::new(quantised, options()).unwrap();
+        let report = trainer.accumulate(&views(&samples), &labels, 6).unwrap();
+        assert_eq!(plain.accumulate(&views(&samples), &labels, 6).unwrap(), report);
+        // Straight through: the gradients are those at the rounded weights, and the exact ones follow them.
+        assert_eq!(bits_of(&plain), bits_of(&trainer));
+        trainer.optimise().unwrap();
+        let after = trainer.network().unwrap();
+        let moved = network.nodes.iter().zip(&after.nodes).filter(|(a, b)| a != b).count();
+        assert!(moved > 1, "{moved}");
+        let mut twins = Trainer::new(network, TrainOptions { device: Device::Reference, ..aware }).unwrap();
+        twins.step(&views(&samples), &labels).unwrap();
+        assert_eq!(twins.network().unwrap(), after);
+    }
+}
+
+fn bits_of(trainer: &Trainer) -> Vec<u32> {
+    bits(trainer.gradients().into_values())
+}
+
+#[test]
+fn populations_are_drawn_towards_a_rate() {
+    let network = networks(true).swap_remove(0);
+    let samples = samples(&network, 12, STEPS, 1);
+    let labels: Vec<u32> = (0..12).map(|n| n % 5).collect();
+    let apart = |weight: f64| {
+        let penalty = Some(RatePenalty { target: 0.3, weight });
+        let optimiser = Optimiser::Adam(Momentum { lr: 0.01, ..Default::default() });
+        let options = TrainOptions { rate_penalty: penalty, optimiser, ..options() };
+        let mut trainer = Trainer::new(network.clone(), options).unwrap();
+        let rates = (0..30).map(|_| trainer.step(&views(&samples), &labels).unwrap().firing_rates).last().unwrap();
+        [0, 1].map(|population| (rates[population].1 - 0.3).abs())
+    };
+    let (without, with) = (apart(0.0), apart(30.0));
+    // The first, whose input is normalised, gets there more slowly.
+    assert!(with[0] < without[0] && with[1] < 0.5 * without[1], "{with:?} of {without:?}");
 }
 
 #[test]

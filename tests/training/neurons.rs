@@ -124,13 +124,17 @@ fn check(what: &str, neuron: &Neuron, dialect: Dialect, kind: SurrogateKind, det
         by_x[t] = f64::from(back.x);
     }
     let loss = |c: &Numbers, x: &[f64]| run((kind, alpha), flags, c, v_init, x, &w, &fixed);
-    let difference = |f: &dyn Fn(f64) -> f64| (f(MOVE) - f(-MOVE)) / (2.0 * MOVE);
+    let difference = |size: f64, f: &dyn Fn(f64) -> f64| {
+        // Of what it is as large as.
+        let by = if size == 0.0 { MOVE } else { MOVE * size.abs() };
+        (f(by) - f(-by)) / (2.0 * by)
+    };
     let close = |name: String, got: f64, expected: f64| {
         let allowed = TOLERANCE * expected.abs().max(1.0);
         assert!((got - expected).abs() <= allowed, "{what}: {name}: {got}, expected {expected}");
     };
     for t in 0..STEPS {
-        let expected = difference(&|by| {
+        let expected = difference(x[t], &|by| {
             let mut x = x.clone();
             x[t] += by;
             loss(&numbers_of, &x)
@@ -142,7 +146,7 @@ fn check(what: &str, neuron: &Neuron, dialect: Dialect, kind: SurrogateKind, det
         if at >= 5 && flags & flag::CURRENT == 0 {
             continue;
         }
-        let expected = difference(&|by| {
+        let expected = difference(numbers_of[at], &|by| {
             let mut c = numbers_of;
             c[at] += by;
             loss(&c, &x)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use saltatory::workloads::{NAMES, Variant};
+use saltatory::workloads::{NAMES, TRAINING, Variant};
 use saltatory::{Error, Result};
 
 /// The workload that has no batches.
@@ -42,15 +42,17 @@ pub fn cases(names: &[String], batches: &[usize]) -> Result<Vec<Case>> {
 
 /// The workloads that the names stand for: `sparse-fc` for that of every rate.
 fn chosen(names: &[String]) -> Result<Vec<&'static str>> {
-    let all: Vec<String> = if names.is_empty() { NAMES.map(String::from).into() } else { names.to_vec() };
+    let known = || NAMES.into_iter().chain(TRAINING);
+    let all: Vec<String> = if names.is_empty() { known().map(String::from).collect() } else { names.to_vec() };
     let mut chosen = Vec::new();
     for name in all {
         let before = chosen.len();
         let family = format!("{name}-");
         let stands = |known: &str| known == name || name == "sparse-fc" && known.starts_with(&family);
-        chosen.extend(NAMES.into_iter().filter(|known| stands(known)));
+        chosen.extend(known().filter(|known| stands(known)));
         if chosen.len() == before {
-            return Err(Error::Request(format!("--workload {name}: there are {}", NAMES.join(", "))));
+            let known: Vec<&str> = known().collect();
+            return Err(Error::Request(format!("--workload {name}: there are {}", known.join(", "))));
         }
     }
     Ok(chosen)
@@ -60,6 +62,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static str>> {
 fn usual(name: &str) -> &'static [usize] {
     match name {
         "spiking-cnn" => &[1, 32, 256],
+        "spiking-cnn-training" => &[32],
         "dense-lif" => &[16],
         _ => &[1],
     }

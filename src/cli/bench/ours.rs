@@ -1,14 +1,15 @@
-//! A workload in a session of ours.
+//! A workload in a session of ours, or in a trainer.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use saltatory::layer::Layer;
-use saltatory::network::{Readout, compile};
-use saltatory::plan::{Cost, Request};
+use saltatory::network::{Readout, compile, compile_training};
+use saltatory::plan::{Cost, Request, TrainingRequest};
 use saltatory::run::{Device, Metrics, Options, Profile, Profiler};
+use saltatory::train::{Loss, LossKind, Over, TrainOptions, Trainer};
 use saltatory::workloads::{Workload, variant};
-use saltatory::{Result, Session, Tensor};
+use saltatory::{Error, Result, Session, Tensor};
 
 use super::case::Case;
 use super::rounds::{Round, Target};
@@ -54,7 +55,7 @@ impl Given {
 
 /// A workload in a session, with its input in memory.
 pub struct Ours {
-    session: Session,
+    computer: Computer,
     inputs: Vec<Tensor>,
     pub stream: bool,
     /// Steps of a sample.
@@ -67,6 +68,13 @@ pub struct Ours {
     pub given: Given,
     /// What the plan costs at least.
     pub cost: Cost,
+}
+
+/// What computes it.
+enum Computer {
+    Session(Box<Session>),
+    /// With the labels of the batch.
+    Trainer(Box<Trainer>, Vec<u32>),
 }
 
 /// How long each step of the plan takes, over how many runs.
@@ -98,6 +106,9 @@ impl Ours {
     pub fn new(case: &Case, options: &Options) -> Result<Ours> {
         let workload = variant(case.name, case.variant)?;
         let inputs = inputs(&workload, case.batch)?;
+        if workload.trains {
+            return Ours::training(workload, inputs, options);
+        }
         let request = Request {
             steps: workload.steps,
             constant_input: workload.constant_input,
@@ -109,7 +120,7 @@ impl Ours {
         let cost = compile(&workload.network, &request)?.cost();
         let given = Given::of(&workload, &inputs, Options { no_meter: false, ..options.clone() })?;
         Ok(Ours {
-            session: Session::new(workload.network, options.clone())?,
+            computer: Computer::Session(Box::new(Session::new(workload.network, options.clone())?)),
             inputs,
             stream: workload.stream,
             steps: workload.steps,
@@ -119,6 +130,54 @@ impl Ours {
             given,
             cost,
         })
+    }
+
+    /// A step of training. What it gives are the losses of the first two steps.
+    fn training(workload: Workload, inputs: Vec<Tensor>, options: &Options) -> Result<Ours> {
+        let request = TrainingRequest {
+            steps: workload.steps,
+            constant_input: workload.constant_input,
+            ..TrainingRequest::default()
+        };
+        let cost = compile_training(&workload.network, &request)?.plan.cost();
+        let mse = workload.network.nodes.iter().any(|node| node.name == "vote");
+        let kind = if mse { LossKind::Mse } else { LossKind::CrossEntropy };
+        let options = TrainOptions {
+            steps: Some(workload.steps),
+            loss: Loss { kind, over: Over::Mean },
+            detach_reset: Some(true),
+            device: options.device.clone(),
+            threads: options.threads,
+            ..TrainOptions::default()
+        };
+        let trainer = Trainer::new(workload.network.clone(), options)?;
+        let labels = workload.labels(inputs[0].shape()[0])?;
+        let mut ours = Ours {
+            computer: Computer::Trainer(Box::new(trainer), labels),
+            inputs,
+            stream: false,
+            steps: workload.steps,
+            sequence: None,
+            ahead: 0,
+            next: 0,
+            given: Given { row: 2, ..Given::default() },
+            cost,
+        };
+        for _ in 0..2 {
+            let loss = ours.trained()?;
+            ours.given.scores.push(loss as f32);
+        }
+        Ok(ours)
+    }
+
+    /// A step of training; its loss.
+    fn trained(&mut self) -> Result<f64> {
+        let input = &self.inputs[0];
+        let rows: Vec<&[f32]> = input.data().chunks_exact(input.len() / input.shape()[0]).collect();
+        match &mut self.computer {
+            Computer::Trainer(trainer, labels) => Ok(trainer.step(&rows, labels)?.loss),
+            Computer::Session(_) => Err(Error::Request("a workload of training was expected".into())),
+        }
     }
 
     /// Synaptic operations performed in a timed run: a batch, or a frame.
@@ -148,12 +207,16 @@ impl Ours {
         Ok(Round { elapsed, latencies })
     }
 
-    /// A batch, or a frame.
+    /// A batch, or a frame, or a step of training.
     fn once(&mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        let Computer::Session(session) = &mut self.computer else {
+            self.trained()?;
+            return Ok(begun.elapsed());
+        };
         let input = &self.inputs[self.next];
         self.next = (self.next + 1) % self.inputs.len();
-        let begun = Instant::now();
-        let output = if self.stream { self.session.step(input)? } else { self.session.run(input)? };
+        let output = if self.stream { session.step(input)? } else { session.run(input)? };
         let elapsed = begun.elapsed();
         std::hint::black_box(output);
         Ok(elapsed)
@@ -164,15 +227,16 @@ impl Ours {
         let input = &self.inputs[0];
         let rows: Vec<&[f32]> = input.data().chunks_exact(input.len() / input.shape()[0]).collect();
         let (begun, mut under_way) = (Instant::now(), VecDeque::new());
+        let Computer::Session(session) = &mut self.computer else { return Ok(begun.elapsed()) };
         for _ in 0..runs {
-            under_way.push_back(self.session.submit(&rows, self.sequence)?);
+            under_way.push_back(session.submit(&rows, self.sequence)?);
             while under_way.len() > self.ahead {
                 let Some(ticket) = under_way.pop_front() else { break };
-                std::hint::black_box(self.session.finish(ticket, &rows)?);
+                std::hint::black_box(session.finish(ticket, &rows)?);
             }
         }
         for ticket in under_way {
-            std::hint::black_box(self.session.finish(ticket, &rows)?);
+            std::hint::black_box(session.finish(ticket, &rows)?);
         }
         Ok(begun.elapsed())
     }

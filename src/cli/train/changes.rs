@@ -32,6 +32,9 @@ pub struct Changes {
     /// Gradients longer than this, all parameters together, are made as long.
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f64>,
+    /// Weights are used as if they had so many bits, 2 to 16, and have them in the end.
+    #[arg(long, value_name = "N")]
+    weight_bits: Option<usize>,
     /// cross_entropy or mse, and over what of an output in time: `cross_entropy,over=mean` (mean, sum, last, each_step).
     #[arg(long, value_name = "NAME[,over=..]")]
     loss: Option<String>,
@@ -51,6 +54,9 @@ pub struct Changes {
     /// Samples are moved by up to so many pixels (`shift=2`; `crop=2` is the same) and mirrored (`flip`): `shift=2,flip`.
     #[arg(long, value_name = "shift=N,flip")]
     augment: Option<String>,
+    /// Populations are drawn towards a firing rate, in spikes per neuron and step: `target=0.05,weight=1`.
+    #[arg(long, value_name = "target=..,weight=..")]
+    rate_penalty: Option<String>,
 }
 
 impl Changes {
@@ -67,12 +73,14 @@ impl Changes {
             ("seed", self.seed.map(Value::Integer)),
             ("split", self.split.map(Value::Float)),
             ("clip_norm", self.clip_norm.map(Value::Float)),
+            ("weight_bits", whole(self.weight_bits)),
             ("loss", named(&self.loss, Some("kind"))),
             ("optimiser", named(&self.optimiser, Some("name"))),
             ("schedule", named(&self.schedule, Some("name"))),
             ("warmup", named(&self.warmup, Some("steps"))),
             ("surrogate", named(&self.surrogate, Some("name"))),
             ("augment", named(&self.augment, None)),
+            ("rate_penalty", named(&self.rate_penalty, None)),
         ] {
             if let Some(value) = value {
                 table.insert(key.into(), value);
@@ -112,7 +120,9 @@ mod tests {
     use super::*;
     use clap::Parser;
     use saltatory::train::schedule::Warmup;
-    use saltatory::train::{Augment, LossKind, Momentum, Optimiser, Over, Schedule, Surrogate, SurrogateKind};
+    use saltatory::train::{
+        Augment, LossKind, Momentum, Optimiser, Over, RatePenalty, Schedule, Surrogate, SurrogateKind,
+    };
 
     #[derive(Parser)]
     struct Line {
@@ -131,7 +141,8 @@ mod tests {
         let recipe = Recipe { epochs: 3, seed: 5, clip_norm: Some(2.0), ..Recipe::default() };
         assert_eq!(changed("", &recipe).unwrap(), recipe);
         let options = "--epochs 7 --batch 9 --lr 1e-2 --split 0.5 --loss mse,over=last --optimiser sgd,momentum=0.9 \
-                       --schedule step,every=2 --warmup 10,start=0 --surrogate sigmoid,alpha=3 --augment shift=2,flip";
+                       --schedule step,every=2 --warmup 10,start=0 --surrogate sigmoid,alpha=3 --augment shift=2,flip \
+                       --weight-bits 4 --rate-penalty target=0.1,weight=2";
         let got = changed(options, &recipe).unwrap();
         assert_eq!((got.epochs, got.batch, got.seed, got.split, got.clip_norm), (7, 9, 5, 0.5, Some(2.0)));
         assert_eq!((got.loss.kind, got.loss.over), (LossKind::Mse, Over::Last));
@@ -140,6 +151,7 @@ mod tests {
         assert_eq!(got.warmup, Warmup { steps: 10, start: 0.0 });
         assert_eq!(got.surrogate, Surrogate { name: SurrogateKind::Sigmoid, alpha: 3.0 });
         assert_eq!(got.augment, Augment { shift: 2, flip: true });
+        assert_eq!((got.weight_bits, got.rate_penalty), (Some(4), Some(RatePenalty { target: 0.1, weight: 2.0 })));
         let adam = changed("--lr 0.5", &recipe).unwrap().optimiser;
         assert_eq!(adam, Optimiser::Adam(Momentum { lr: 0.5, ..Momentum::default() }));
     }

@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         note(&format!("stopped: {place} are saved: go on with the same command and `--resume`\n"));
         return Ok(Outcome::Stopped);
     }
-    checkpoint::save_trained(&training.trainer.network()?, &setup.recipe, &paths.out)?;
+    checkpoint::save_trained(&training.trained()?, &setup.recipe, &paths.out)?;
     let report = Report::new(&setup, &training, &paths)?;
     std::fs::remove_file(&checkpoint).ok();
     if arguments.json {

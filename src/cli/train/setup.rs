@@ -101,6 +101,8 @@ impl Setup {
             surrogate: recipe.surrogate,
             detach_reset: recipe.detach_reset,
             clip_norm: recipe.clip_norm,
+            weight_bits: recipe.weight_bits,
+            rate_penalty: recipe.rate_penalty,
             seed: recipe.seed,
             device: options.device.clone(),
             threads: options.threads,

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use saltatory::run::Options;
 use saltatory::train::schedule::Length;
-use saltatory::train::{Augmenter, Best, Checkpoint, Epoch, Point, Progress, Recipe, Trainer, checkpoint, order};
-use saltatory::{Error, Result};
+use saltatory::train::{
+    Augmenter, Best, Checkpoint, Epoch, Point, Progress, Recipe, Trainer, checkpoint, order, quantise,
+};
+use saltatory::{Error, Network, Result};
 
 use super::curves::Curves;
 use super::data::Data;
@@ -73,7 +75,7 @@ impl Training<'_> {
         }
         let mut validation = None;
         if let Some(samples) = self.validation {
-            validation = samples.accuracy(self.trainer.network()?, &self.options, self.data, &self.stop)?;
+            validation = samples.accuracy(self.trained()?, &self.options, self.data, &self.stop)?;
             if validation.is_none() {
                 return Ok(false);
             }
@@ -135,12 +137,19 @@ impl Training<'_> {
         if let Some(accuracy) = better {
             self.progress.best = Some(Best { epoch: number, accuracy });
             if let Some(path) = &self.best {
-                checkpoint::save_trained(&self.trainer.network()?, self.recipe, path)?;
+                checkpoint::save_trained(&self.trained()?, self.recipe, path)?;
             }
         }
         self.live.epoch(number, &epoch, better.is_some())?;
         self.progress.epochs.push(epoch);
         Ok(())
+    }
+
+    /// The network as it is used: its weights have as few bits as they are to have.
+    pub fn trained(&self) -> Result<Network> {
+        let mut network = self.trainer.network()?;
+        self.recipe.weight_bits.map_or(Ok(()), |bits| quantise(&mut network, bits))?;
+        Ok(network)
     }
 
     /// Steps from the beginning.

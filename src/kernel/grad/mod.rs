@@ -19,6 +19,8 @@ pub mod norm_moments;
 pub mod norm_sums;
 pub mod optimise;
 pub mod pool_input;
+pub mod quantise;
+pub mod rate_penalty;
 pub mod square_sum;
 pub mod time_sum;
 pub mod transpose;

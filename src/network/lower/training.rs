@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Lowering;
 use crate::error::{Error, Result};
-use crate::kernel::grad::{loss, mask, norm_factors, norm_merge, norm_moments, optimise};
+use crate::kernel::grad::{loss, mask, norm_factors, norm_merge, norm_moments, optimise, quantise};
 use crate::kernel::{self, Edge, Kernel};
 use crate::layer::BatchNorm;
 use crate::plan::{Holds, Plan, Slot, TrainingRequest};
@@ -22,6 +22,8 @@ pub(in crate::network) struct Training<'a> {
     pub norms: HashMap<usize, Norm>,
     /// Dropouts so far.
     pub dropouts: u32,
+    /// Weights as they are learned, by the constants of those as they are used, where these are quantised.
+    pub exact: HashMap<usize, usize>,
 }
 
 /// Where a batch norm keeps what its gradients need.
@@ -44,7 +46,15 @@ impl<'a> Lowering<'a> {
         let facts = self.buffer("facts", Holds::Edge(words), true);
         let results = self.buffer("results", Holds::Edge(results), true);
         let settings = self.zeros("settings", optimise::SETTINGS);
-        self.training = Some(Training { request, facts, settings, results, norms: HashMap::new(), dropouts: 0 });
+        self.training = Some(Training {
+            request,
+            facts,
+            settings,
+            results,
+            norms: HashMap::new(),
+            dropouts: 0,
+            exact: HashMap::new(),
+        });
         self
     }
 
@@ -52,6 +62,21 @@ impl<'a> Lowering<'a> {
     fn zeros(&mut self, name: impl Into<String>, count: usize) -> usize {
         self.constant(name, vec![0; count]);
         self.plan.constants.len() - 1
+    }
+
+    /// The weights that a layer uses: in training those as they would be after quantisation, where that is asked for.
+    pub(super) fn used_weights(&mut self, node: usize, weights: Slot, params: quantise::Params) -> Slot {
+        let bits = self.training.as_ref().and_then(|training| training.request.weight_bits);
+        let (Some(bits), Slot::Constant(exact)) = (bits, weights) else { return weights };
+        let count = self.plan.constants[exact].words.len();
+        let used = self.zeros(format!("{}.q", self.graph.nodes[node].name), count);
+        let largest = ((1u32 << (bits - 1)) - 1) as f32;
+        let kernel = Kernel::Quantise(quantise::Params { largest, ..params });
+        self.emit(node, kernel, vec![weights, Slot::Constant(used)], format!("{bits} bits"));
+        if let Some(training) = &mut self.training {
+            training.exact.insert(used, exact);
+        }
+        Slot::Constant(used)
     }
 
     /// Batch norm with the statistics of the batch.

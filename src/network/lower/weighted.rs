@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Lowering, Value, canonical, words};
 use crate::error::Result;
 use crate::kernel::conv::Geometry;
+use crate::kernel::grad::quantise;
 use crate::kernel::{self, Kernel};
 use crate::layer::{Conv, Layer, Linear, loaded};
 use crate::plan::{Holds, Slot, WeightedInfo, When};
@@ -20,7 +21,19 @@ impl Lowering<'_> {
         for piece in pieces {
             let geometry = Geometry { out_channels: piece.count, ..geometry };
             let params = kernel::conv::Params { geometry, output: output.edge, first: piece.first };
-            let bind = vec![Slot::Buffer(value.buffer), piece.weights, Slot::Buffer(output.buffer)];
+            let taps = geometry.kernel[0] * geometry.kernel[1];
+            let weights = self.used_weights(
+                node,
+                piece.weights,
+                quantise::Params {
+                    groups: geometry.groups,
+                    inputs: taps * geometry.input.channels / geometry.groups,
+                    outputs: geometry.out_channels / geometry.groups,
+                    biases: geometry.bias * geometry.out_channels,
+                    largest: 0.0,
+                },
+            );
+            let bind = vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer)];
             self.emit(node, Kernel::Conv(params), bind, once(&output));
         }
         Ok(())
@@ -41,7 +54,18 @@ impl Lowering<'_> {
                 first: piece.first,
                 count: piece.count,
             };
-            let bind = vec![Slot::Buffer(value.buffer), piece.weights, Slot::Buffer(output.buffer)];
+            let weights = self.used_weights(
+                node,
+                piece.weights,
+                quantise::Params {
+                    groups: 1,
+                    inputs: value.edge.elements() as u32,
+                    outputs: piece.count,
+                    biases: params.bias * piece.count,
+                    largest: 0.0,
+                },
+            );
+            let bind = vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer)];
             self.emit(node, Kernel::Linear(params), bind, once(&output));
         }
         Ok(())

@@ -216,19 +216,6 @@ impl CpuTraining {
         }
         result
     }
-
-    /// The gradient of the input of the network, or another buffer's content, sample by sample: for tests.
-    #[cfg(test)]
-    pub fn buffer_of(&self, buffer: usize, sample: usize) -> Vec<u32> {
-        let plan = &self.training.plan;
-        let (mut at, mut sample) = (0, sample);
-        while sample >= self.groups[at].batch {
-            sample -= self.groups[at].batch;
-            at += 1;
-        }
-        let group = &self.groups[at];
-        plan.buffers[buffer].holds.of_sample(group.buffer(plan, buffer), plan.request.steps, group.batch, sample)
-    }
 }
 
 /// Samples of a group: every thread gets some groups. Results do not depend on it.

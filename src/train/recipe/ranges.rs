@@ -8,6 +8,10 @@ pub(super) fn check(recipe: &Recipe) -> Result<(), String> {
     above_zero("`clip_norm`", recipe.clip_norm.unwrap_or(1.0))?;
     above_zero("`surrogate`: `alpha`", recipe.surrogate.alpha)?;
     part("`warmup`: `start`", recipe.warmup.start)?;
+    if let Some(penalty) = recipe.rate_penalty {
+        not_below_zero("`rate_penalty`: `target`", penalty.target)?;
+        not_below_zero("`rate_penalty`: `weight`", penalty.weight)?;
+    }
     above_zero("`optimiser`: `lr`", recipe.optimiser.learning_rate())?;
     match recipe.optimiser {
         Optimiser::Sgd { momentum, weight_decay, nesterov, .. } => {
