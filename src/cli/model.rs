@@ -1,4 +1,4 @@
-//! Which network, and under which rules: the options that `run` and `inspect` share.
+//! Which network, and under which rules: the options that `run`, `inspect` and `export` share.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use saltatory::network::{self, DialectChoice, InputKind, OpenOptions, Readout};
 use saltatory::{Network, Result};
 
-/// The network.
+/// The network's files, and the rules it follows.
 #[derive(Args, Debug)]
-pub struct Model {
+pub struct Source {
     /// A `.nir` file, a `.safetensors` checkpoint with its network inside, or a `.toml` network file.
     #[arg(value_name = "MODEL")]
     path: PathBuf,
@@ -22,6 +22,13 @@ pub struct Model {
     /// Time step, in the unit of the network's time constants.
     #[arg(long, value_name = "SECONDS")]
     dt: Option<f64>,
+}
+
+/// The network, and how it is run.
+#[derive(Args, Debug)]
+pub struct Model {
+    #[command(flatten)]
+    source: Source,
     /// Steps per sample.
     #[arg(long, value_name = "T")]
     pub steps: Option<usize>,
@@ -71,12 +78,18 @@ impl From<ReadoutArgument> for Readout {
     }
 }
 
-impl Model {
+impl Source {
     /// Reads the network.
     pub fn open(&self) -> Result<Network> {
         let dialect = self.dialect.as_deref().map(DialectChoice::parse).transpose()?;
-        let options = OpenOptions { weights: self.weights.clone(), dialect, dt: self.dt };
-        let mut network = network::open(&self.path, &options)?;
+        network::open(&self.path, &OpenOptions { weights: self.weights.clone(), dialect, dt: self.dt })
+    }
+}
+
+impl Model {
+    /// Reads the network.
+    pub fn open(&self) -> Result<Network> {
+        let mut network = self.source.open()?;
         if let Some(kind) = self.input_kind {
             network.input.kind = match kind {
                 KindArgument::Real => InputKind::Real,
@@ -89,6 +102,6 @@ impl Model {
 
     /// The model's path, as it was given.
     pub fn name(&self) -> String {
-        self.path.display().to_string()
+        self.source.path.display().to_string()
     }
 }

@@ -22,6 +22,8 @@ pub use compile::compile;
 pub use dialect_file::DialectChoice;
 pub use graph::order;
 pub use open::{OpenOptions, open};
+#[cfg(feature = "nir")]
+pub(crate) use simplify::fold_batch_norm;
 
 use serde::{Deserialize, Serialize};
 
