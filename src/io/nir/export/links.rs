@@ -123,8 +123,8 @@ pub(super) fn unused(network: &Network, name: &str) -> String {
 /// Parameters as NIR has them: axes counted, factors element by element, biases where a reader wants one.
 fn primitives(network: &mut Network) -> Result<()> {
     let inputs = input_shapes(network)?;
-    // What their own exporters do: their readers know no linear layer without bias.
-    let always_biased = matches!(network.dialect, Dialect::Norse | Dialect::Sinabs);
+    // What its own exporter does: its reader knows no linear layer without bias.
+    let always_biased = network.dialect == Dialect::Sinabs;
     for (node, input) in network.nodes.iter_mut().zip(inputs) {
         match &mut node.layer {
             Layer::Conv(conv) => {

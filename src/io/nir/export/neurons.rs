@@ -166,13 +166,9 @@ impl Case<'_> {
             };
             new.tau_syn = nearest(tau, fits);
             let gain = self.trial(rules, &new).current_input;
-            let own = get(w_in);
-            new.w_in = if gain * own == old.current_input { own } else { old.current_input / gain };
+            new.w_in = factor(gain, get(w_in), old.current_input);
         }
-        let gain = self.trial(rules, &new).gain;
-        if gain * old.r != old.gain * old.r {
-            new.r = old.gain * old.r / gain;
-        }
+        new.r = factor(self.trial(rules, &new).gain, old.r, old.gain * old.r);
         Ok(new)
     }
 
@@ -237,6 +233,14 @@ fn time_constant(
         Decay::Factor(_) if exponential => Ok(dt / (-decay.ln()).clamp(SMALLEST_LEAK, LARGEST_LEAK)),
         Decay::Factor(_) => Ok(dt / k.max(SMALLEST_LEAK)),
     }
+}
+
+/// What makes `product` of `gain`: `own` where it does.
+fn factor(gain: f64, own: f64, product: f64) -> f64 {
+    if gain * own == product {
+        return own;
+    }
+    nearest(product / gain, |x| (gain * x) as f32 == product as f32)
 }
 
 /// The number nearest to `start` that fits, or `start`.
