@@ -21,7 +21,7 @@ def snntorch_model(graph, settings):
     import snntorch.import_nir as reader
 
     if settings.get("recurrent"):
-        # import_from_nir finds the recurrent pairs but then unpacks them again; its parts do it right.
+        # import_from_nir fails on the subgraph that it makes of a recurrent pair; its parts do it right.
         model = snntorch_chain(graph, reader)
     else:
         loaded = reader.import_from_nir(graph)
@@ -67,15 +67,19 @@ def run_snntorch(graph, x, settings):
 
 
 def run_norse(graph, x, settings):
+    """Sample by sample, without a batch axis, which the reader's Flatten would flatten too."""
     import torch
     from norse.torch import from_nir
 
-    model, state, outputs = from_nir(graph), None, []
+    model, samples = from_nir(graph), []
     with torch.no_grad():
-        for step in x:
-            output, state = model(step, state)
-            outputs.append(output)
-    return torch.stack(outputs)
+        for sample in range(x.shape[1]):
+            state, outputs = None, []
+            for step in x[:, sample]:
+                output, state = model(step, state)
+                outputs.append(output)
+            samples.append(torch.stack(outputs))
+    return torch.stack(samples, 1)
 
 
 def run_sinabs(graph, x, settings):

@@ -70,33 +70,37 @@ fn exact(builder: Builder, gain: f32) -> Network {
             _ => [None, None],
         };
         for tensor in tensors.into_iter().flatten() {
-            tensor.data_mut().iter_mut().for_each(|w| *w = ((*w * gain + 0.1) * 64.0).round() / 64.0);
+            tensor.data_mut().iter_mut().for_each(|w| *w = ((*w + 0.05) * gain * 64.0).round() / 64.0);
         }
     }
     network
 }
 
-/// The framework gives the spikes that we give, and there are some.
-fn agrees(what: &str, network: &Network, settings: &str) {
+/// What we give, `[steps, samples, ...]`.
+fn ours(network: &Network, x: &Tensor) -> Vec<f32> {
+    let shape = [&[SAMPLES, STEPS], &network.input.shape[..]].concat();
+    let batch_first = Tensor::new(shape, swapped(x.data(), STEPS, SAMPLES)).unwrap();
+    let options = Options { readout: Some(Readout::Trace), ..Default::default() };
+    let scores = Session::new(network.clone(), options).unwrap().run(&batch_first).unwrap().scores;
+    swapped(scores.data(), SAMPLES, STEPS)
+}
+
+/// The framework gives the spikes that we give, with weights of which some neurons fire and some do not.
+fn agrees(what: &str, builder: Builder, settings: &str) {
+    let tried: Vec<Network> = (0..18).map(|i| exact(builder.clone(), 0.1 * 1.35f32.powi(i))).collect();
+    let x = spikes(&tried[0].input.shape);
+    let fired = |values: &[f32]| values.iter().filter(|&&s| s > 0.0).count();
+    let lively = tried.into_iter().map(|network| (ours(&network, &x), network));
+    let mut lively = lively.filter(|(ours, _)| (15..70).contains(&(fired(ours) * 100 / ours.len())));
+    let (ours, network) = lively.next().unwrap_or_else(|| panic!("{what}: all or none fire"));
     let framework = network.dialect.name();
-    let x = spikes(&network.input.shape);
-    let theirs = match python(framework, network, &x, settings) {
+    let theirs = match python(framework, &network, &x, settings) {
         Ok(theirs) => theirs,
         Err(reason) => return println!("skipped {framework}, {what}: {reason}"),
     };
-    let batch_first =
-        Tensor::new([&[SAMPLES, STEPS], &network.input.shape[..]].concat(), swapped(x.data(), STEPS, SAMPLES));
-    let options = Options { readout: Some(Readout::Trace), ..Default::default() };
-    let ours = Session::new(network.clone(), options).unwrap().run(&batch_first.unwrap()).unwrap().scores;
-    let ours = swapped(ours.data(), SAMPLES, STEPS);
-    let (fired, values) = (ours.iter().filter(|&&s| s > 0.0).count(), ours.len());
+    let (fired, values) = (fired(&ours), ours.len());
     let wrong = ours.iter().zip(&theirs).filter(|(a, b)| a != b).count();
-    assert_eq!(
-        (wrong, ours.len()),
-        (0, theirs.len()),
-        "{framework}, {what}: {wrong} of {values} differ, {fired} fired"
-    );
-    assert!(fired > 20 && fired < values, "{framework}, {what}: {fired} of {values} fired");
+    assert_eq!((wrong, values), (0, theirs.len()), "{framework}, {what}: {wrong} of {values} differ, {fired} fired");
     println!("{framework}, {what}: {fired} of {values} fired, all as here");
 }
 
@@ -118,36 +122,38 @@ const SUBTRACT: &str = r#"{"reset": "subtract", "reset_delay": true}"#;
 #[test]
 fn snntorch() {
     let leaky = perceptron(Dialect::SnnTorch, Lif::beta(0.9));
-    agrees("Leaky", &exact(leaky.clone(), 1.0), SUBTRACT);
-    agrees("Leaky as its reader builds it", &exact(leaky.rules(snntorch_reader()), 1.0), "{}");
+    agrees("Leaky", leaky.clone(), SUBTRACT);
+    agrees("Leaky as its reader builds it", leaky.rules(snntorch_reader()), "{}");
     let synaptic_net = perceptron(Dialect::SnnTorch, synaptic(0.7, 0.8));
-    agrees("Synaptic", &exact(synaptic_net.clone(), 1.0), SUBTRACT);
-    agrees("Synaptic as its reader builds it", &exact(synaptic_net.rules(snntorch_reader()), 1.0), "{}");
+    agrees("Synaptic", synaptic_net.clone(), SUBTRACT);
+    agrees("Synaptic as its reader builds it", synaptic_net.rules(snntorch_reader()), "{}");
     let convolution =
         Network::new([1, 8, 8]).dialect(Dialect::SnnTorch).conv2d(4, 3).padding(1).spiking(Lif::beta(0.5));
     let convolution = convolution.avg_pool(2).flatten().linear(5).spiking(Lif::beta(0.75));
-    agrees("convolution", &exact(convolution, 2.0), SUBTRACT);
+    agrees("convolution", convolution, SUBTRACT);
     let recurrent = Network::new([8]).dialect(Dialect::SnnTorch).rules(snntorch_reader()).linear(12);
     let leaky = recurrent.clone().spiking(Lif::beta(0.9)).name("lif").recurrent(true);
     let settings = r#"{"recurrent": true}"#;
-    agrees("RLeaky", &exact(leaky.linear(6).spiking(Lif::beta(0.8)), 0.7), settings);
-    let recurrent = recurrent.spiking(synaptic(0.5, 0.8)).name("lif").recurrent(true);
-    agrees("RSynaptic", &exact(recurrent.linear(6).spiking(Lif::beta(0.8)), 0.7), settings);
+    agrees("RLeaky", leaky.linear(6).spiking(Lif::beta(0.8)), settings);
+    // An RSynaptic that keeps its own state runs with reset_delay alone.
+    let recurrent = Network::new([8]).dialect(Dialect::SnnTorch).linear(12).spiking(synaptic(0.5, 0.8)).name("lif");
+    let settings = r#"{"recurrent": true, "reset": "subtract", "reset_delay": true}"#;
+    agrees("RSynaptic", recurrent.recurrent(true).linear(6).spiking(Lif::beta(0.8)), settings);
 }
 
 #[test]
 fn norse() {
-    agrees("LIFBox", &exact(perceptron(Dialect::Norse, Lif::tau(4e-3)), 2.0), "{}");
-    agrees("IAF", &exact(perceptron(Dialect::Norse, If::default()), 1.0), "{}");
+    agrees("LIFBox", perceptron(Dialect::Norse, Lif::tau(4e-3)), "{}");
+    agrees("IAF", perceptron(Dialect::Norse, If::default()), "{}");
     // Its reader makes a filter of a CubaLIF, whatever its LIFCell does.
     let filter = RuleChanges { current: Some(Current::Filter), ..Default::default() };
     let tau = |steps: f64| Decay::Tau((1e-3 * steps).into());
     let cuba =
         CubaLif { decay_syn: tau(2.0), decay_mem: tau(4.0), r: 2.0.into(), w_in: 1.5.into(), ..Default::default() };
-    agrees("CubaLIF", &exact(perceptron(Dialect::Norse, cuba).rules(filter), 2.0), "{}");
+    agrees("CubaLIF", perceptron(Dialect::Norse, cuba).rules(filter), "{}");
     let convolution = Network::new([1, 8, 8]).dialect(Dialect::Norse).conv2d(4, 3).padding(1).spiking(Lif::tau(2e-3));
     let convolution = convolution.sum_pool(2).flatten().linear(5).spiking(If::default());
-    agrees("convolution", &exact(convolution, 1.0), "{}");
+    agrees("convolution", convolution, "{}");
 }
 
 #[test]
@@ -156,24 +162,24 @@ fn sinabs() {
     let floor = RuleChanges { v_min: Some(-1.0), ..Default::default() };
     let convolution = Network::new([2, 8, 8]).dialect(Dialect::Sinabs).conv2d(4, 3).padding(1).spiking(If::default());
     let convolution = convolution.sum_pool(2).flatten().linear(5).spiking(If::default());
-    agrees("several spikes a step", &exact(convolution.clone().rules(floor), 0.7), "{}");
-    agrees("without its reader's floor", &exact(convolution, 0.7), r#"{"min_v_mem": null}"#);
+    agrees("several spikes a step", convolution.clone().rules(floor), "{}");
+    agrees("without its reader's floor", convolution, r#"{"min_v_mem": null}"#);
     let lif = perceptron(Dialect::Sinabs, Lif::tau(6.0));
-    agrees("LIF", &exact(lif.clone(), 3.0), r#"{"norm_input": true}"#);
+    agrees("LIF", lif.clone(), r#"{"norm_input": true}"#);
     let unscaled = RuleChanges { input_gain: Some(InputGain::R), ..Default::default() };
-    agrees("LIF as its reader builds it", &exact(lif.rules(unscaled), 0.7), "{}");
+    agrees("LIF as its reader builds it", lif.rules(unscaled), "{}");
 }
 
 #[test]
 fn spikingjelly() {
-    agrees("LIF", &exact(perceptron(Dialect::SpikingJelly, Lif::tau(2.0)), 2.0), "{}");
+    agrees("LIF", perceptron(Dialect::SpikingJelly, Lif::tau(2.0)), "{}");
     let undivided = RuleChanges { input_gain: Some(InputGain::One), ..Default::default() };
     let lif = perceptron(Dialect::SpikingJelly, Lif::tau(3.0));
-    agrees("LIF without decay_input", &exact(lif.rules(undivided), 1.0), "{}");
-    agrees("CUBALIF", &exact(perceptron(Dialect::SpikingJelly, synaptic(0.5, 0.75)), 1.0), "{}");
+    agrees("LIF without decay_input", lif.rules(undivided), "{}");
+    agrees("CUBALIF", perceptron(Dialect::SpikingJelly, synaptic(0.5, 0.75)), "{}");
     let convolution = Network::new([1, 8, 8]).conv2d(4, 3).padding(1).no_bias().batch_norm().spiking(If::default());
     let convolution = convolution.avg_pool(2).flatten().linear(5).spiking(If::default());
-    agrees("convolution", &exact(convolution, 2.0), "{}");
+    agrees("convolution", convolution, "{}");
     let recurrent = Network::new([8]).linear(12).spiking(Lif::tau(2.0)).name("lif").recurrent(false);
-    agrees("recurrent", &exact(recurrent.linear(6).spiking(Lif::tau(2.0)), 2.0), "{}");
+    agrees("recurrent", recurrent.linear(6).spiking(Lif::tau(2.0)), "{}");
 }

@@ -37,10 +37,18 @@ pub(super) fn notes(plain: &Network) -> Vec<String> {
         }
     }
     let Some((reader, known)) = reader(plain.dialect) else { return notes.0 };
+    if plain.dialect == Dialect::SnnTorch && plain.edges.iter().any(|e| e.delay > 0) {
+        notes.add(
+            "snnTorch's import_from_nir fails on recurrent networks: take its parts, as tests/nir_readers.py does",
+        );
+    }
     for (i, node) in plain.nodes.iter().enumerate() {
         let kind = node.layer.kind();
         if !known.contains(&kind) {
             notes.add(&format!("{reader} knows no layer like `{}` ({kind})", node.name));
+        }
+        if kind == "flatten" && matches!(plain.dialect, Dialect::SnnTorch | Dialect::Norse) {
+            notes.add(&format!("{reader} lets Flatten merge the batch axis too: give it one sample at a time"));
         }
         if let Layer::Neuron(neuron) = &node.layer {
             let rules = plain.rules_at(i);
