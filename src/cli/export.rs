@@ -20,8 +20,8 @@ use super::{Outcome, print};
   saltatory run model.nir samples/ --dialect model.toml --steps 25
 
 NIR holds neither a time step nor how neurons fire and reset: a file means a network only together with the dialect that
-is printed, which its own framework assumes. Batch norm becomes part of the weights before it. What NIR cannot hold is
-refused (max pool), or where it is a rule of the neurons goes into the file of `--rules`.")]
+is printed, which its own framework assumes. Batch norm becomes part of the weights before it, a max pool of spikes a sum
+pool and a threshold. What NIR cannot hold is refused, or where it is a rule of the neurons goes into the file of `--rules`.")]
 pub struct Arguments {
     #[command(flatten)]
     source: Source,

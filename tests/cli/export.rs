@@ -70,8 +70,11 @@ fn a_network_goes_over_to_another_dialect() {
 #[test]
 fn bad_requests_leave_nothing() {
     let bench = bench();
+    let mut pooled = Network::new([1, 4, 4]).conv2d(2, 3).max_pool(2).name("top").build().unwrap();
+    pooled.init(4).unwrap();
+    checkpoint::save(&pooled, bench.path("pooled.safetensors")).unwrap();
     for (arguments, parts) in [
-        ("export net.safetensors --out net.nir", &["max pool"][..]),
+        ("export pooled.safetensors --out net.nir", &["top", "max pool"][..]),
         ("export missing.safetensors --out net.nir", &["missing.safetensors"]),
         ("export hard.safetensors --out missing/net.nir", &["missing"]),
         ("export hard.safetensors --out net.nir --nir-dt 0", &["dt"]),

@@ -1,11 +1,16 @@
-//! What NIR has no word for becomes part of the weights before it, where that changes no bit.
+//! What NIR has no word for is put in other words where that changes no bit: part of the weights before it, or for a max
+//! pool of spikes a sum pool and a threshold.
 
+use super::links::unused;
 use crate::error::{Error, Result};
 use crate::layer::{Layer, PoolKind, loaded};
-use crate::network::{Network, checkpoint, fold_batch_norm};
+use crate::network::{Edge, Network, Node, checkpoint, fold_batch_norm};
+use crate::neuron::Threshold;
+use crate::neuron::rules::SpikesPerStep;
 use crate::tensor::Tensor;
 
-/// The network with batch norms and powers of two in the weights; what is left can be said in NIR, or is without effect.
+/// The network with batch norms and powers of two in the weights, and without max pools; what is left can be said in NIR,
+/// or is without effect.
 ///
 /// A layer that was folded is left as [`Layer::Add`], which of one input changes nothing.
 pub(super) fn folded(original: &Network) -> Result<Network> {
@@ -42,22 +47,55 @@ pub(super) fn folded(original: &Network) -> Result<Network> {
                     network.nodes[i].layer = Layer::Add;
                 }
             }
-            Layer::Pool(pool) if pool.kind == PoolKind::Max => {
-                return Err(Error::layer(
-                    &network.nodes[i].name,
-                    "NIR has no max pool: train the network with an average pool, a sum pool or a convolution with stride",
-                ));
-            }
             Layer::Pool(pool) if pool.kernel.len() != 2 => {
                 return Err(Error::layer(
                     &network.nodes[i].name,
                     "NIR has pools over two axes only: give the input a height of 1, or pool by a convolution with stride",
                 ));
             }
+            Layer::Pool(pool) if pool.kind == PoolKind::Max => {
+                if !takes_spikes(&network, i) {
+                    return Err(Error::layer(
+                        &network.nodes[i].name,
+                        "NIR has no max pool, and only one of single spikes can be put in other words: train the network \
+                         with an average pool, a sum pool or a convolution with stride",
+                    ));
+                }
+                any(&mut network, i);
+            }
             _ => {}
         }
     }
     Ok(network)
+}
+
+/// Whether all that comes into a node is 0 or 1.
+fn takes_spikes(network: &Network, node: usize) -> bool {
+    network.edges.iter().filter(|e| e.to == node).count() == 1
+        && network.edges.iter().filter(|e| e.to == node).all(|e| match &network.nodes[e.from].layer {
+            Layer::Neuron(neuron) => {
+                neuron.model.spikes()
+                    && (network.rules_at(e.from).spikes == SpikesPerStep::One || neuron.affine().memoryless)
+            }
+            _ => false,
+        })
+}
+
+/// A max pool of spikes says whether there is one: whether their sum is above a half.
+fn any(network: &mut Network, pool: usize) {
+    if let Layer::Pool(pool) = &mut network.nodes[pool].layer {
+        pool.kind = PoolKind::Sum;
+    }
+    let name = unused(network, &format!("{}.any", network.nodes[pool].name));
+    let any = network.nodes.len();
+    network.nodes.push(Node { name, layer: Layer::Neuron(Threshold { threshold: 0.5.into() }.into()) });
+    for edge in network.edges.iter_mut().filter(|e| e.from == pool) {
+        edge.from = any;
+    }
+    network.edges.push(Edge { from: pool, to: any, delay: 0 });
+    if network.output == pool {
+        network.output = any;
+    }
 }
 
 /// HDF5 takes a slash for a path.

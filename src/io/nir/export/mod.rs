@@ -2,8 +2,8 @@
 //!
 //! NIR holds a graph of neurons in continuous time and none of the choices in which frameworks differ. So a file says
 //! what a network computes only together with a dialect, a time step, and whatever rules differ from that dialect's:
-//! [`Written::reading`]. What NIR has no word for is folded where that changes no bit (batch norm and powers of two
-//! into weights, as the runtime folds them itself), else refused.
+//! [`Written::reading`]. What NIR has no word for is put in other words where that changes no bit (batch norm and powers
+//! of two become part of weights, a max pool of spikes a sum pool and a threshold), else refused.
 //!
 //! `fold` and `links` turn a network into one of NIR's primitives alone, `neurons` finds the parameters that bind to
 //! the same coefficients when they are read back, `file` writes HDF5, `readers` knows where a framework's own reader

@@ -3,22 +3,27 @@
 //! Read off the sources of SpikingJelly 2.0.0, snnTorch 1.0.0, Norse 1.1.0, Sinabs 2.0.3 and nir 1.0.8.
 
 use crate::layer::Layer;
-use crate::network::{InputSpec, Network, Readout};
+use crate::network::{InputKind, InputSpec, Network};
 use crate::neuron::rules::{Current, InputGain, Reset};
 use crate::neuron::{Dialect, Model, Param, Rules};
 
 /// What a network says beside what it computes, which NIR has no place for.
 pub(super) fn left_out(network: &Network) -> Vec<String> {
     let mut notes = Vec::new();
-    let input = InputSpec { classes: Vec::new(), ..network.input.clone() };
+    let input = InputSpec { classes: Vec::new(), kind: InputKind::Real, ..network.input.clone() };
     if input != (InputSpec { shape: input.shape.clone(), ..Default::default() }) {
-        notes.push("how inputs are read (scale, mean, std, order of axes, kind) is not in the file".into());
+        notes.push("how samples become inputs (scale, mean, std, resizing, order of axes) is not in the file".into());
     }
+    let kind = match network.input.kind {
+        InputKind::Real => None,
+        InputKind::Counts => Some("--input-kind counts".to_owned()),
+        InputKind::Bits => Some("--input-kind bits".to_owned()),
+    };
     let steps = network.steps.map(|steps| format!("--steps {steps}"));
-    let readout = network.readout.map(|readout| format!("--readout {}", Readout::name(readout)));
-    let both: Vec<String> = steps.into_iter().chain(readout).collect();
-    if !both.is_empty() {
-        notes.push(format!("steps and read-out are not in the file: run it with `{}`", both.join(" ")));
+    let readout = network.readout.map(|readout| format!("--readout {}", readout.name()));
+    let said: Vec<String> = kind.into_iter().chain(steps).chain(readout).collect();
+    if !said.is_empty() {
+        notes.push(format!("what the network says of its run is not in the file: run it with `{}`", said.join(" ")));
     }
     notes
 }
