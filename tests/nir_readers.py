@@ -117,6 +117,7 @@ def main():
     logging.disable(logging.WARNING)
     try:
         import nir
+        import nirtorch  # noqa: F401, the readers need it
         import numpy
         import torch
 

@@ -44,7 +44,7 @@ pub(super) fn notes(plain: &Network) -> Vec<String> {
     let Some((reader, known)) = reader(plain.dialect) else { return notes.0 };
     if plain.dialect == Dialect::SnnTorch && plain.edges.iter().any(|e| e.delay > 0) {
         notes.add(
-            "snnTorch's import_from_nir fails on recurrent networks: take its parts, as tests/nir_readers.py does",
+            "snnTorch's import_from_nir fails on recurrent networks: convert them node by node",
         );
     }
     for (i, node) in plain.nodes.iter().enumerate() {
