@@ -5,6 +5,7 @@ mod bench;
 mod compare;
 mod course;
 mod devices;
+mod export;
 mod input;
 mod inspect;
 mod merge;
@@ -37,6 +38,7 @@ use saltatory::Error;
   saltatory train net.toml train.npz --split 0.1 --out model.safetensors
   saltatory merge report-*.json --output scores.npy --report report.json
   saltatory inspect model.nir --plan
+  saltatory export net.toml --weights weights.safetensors --out model.nir
   saltatory devices
   saltatory bench
 
@@ -56,6 +58,8 @@ enum Verb {
     Merge(merge::Arguments),
     /// Show a network: layers, shapes, parameters, rules of every neuron, memory, operations, the plan.
     Inspect(inspect::Arguments),
+    /// Write a network as NIR, which other frameworks and neuromorphic hardware read.
+    Export(export::Arguments),
     /// List the devices that networks can run on.
     Devices(devices::Arguments),
     /// Measure how fast known workloads run here, beside what the machine could do and what other frameworks do.
@@ -80,6 +84,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Train(arguments) => train::run(&arguments),
         Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Export(arguments) => export::run(&arguments),
         Verb::Devices(arguments) => devices::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
     };

@@ -1,4 +1,4 @@
-//! Which network, and under which rules: the options that `run` and `inspect` share.
+//! Which network, and under which rules: the options that `run`, `inspect` and `export` share.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use saltatory::network::{self, DialectChoice, InputKind, OpenOptions, Readout};
 use saltatory::train::Recipe;
 use saltatory::{Network, Result};
 
-/// The network.
+/// The network's files, and the rules it follows.
 #[derive(Args, Debug)]
-pub struct Model {
+pub struct Source {
     /// A `.nir` file, a `.safetensors` checkpoint with its network inside, or a `.toml` network file.
     #[arg(value_name = "MODEL")]
     path: PathBuf,
@@ -23,6 +23,13 @@ pub struct Model {
     /// Time step, in the unit of the network's time constants.
     #[arg(long, value_name = "SECONDS")]
     dt: Option<f64>,
+}
+
+/// The network, and how it is run.
+#[derive(Args, Debug)]
+pub struct Model {
+    #[command(flatten)]
+    source: Source,
     /// Steps per sample.
     #[arg(long, value_name = "T")]
     pub steps: Option<usize>,
@@ -72,6 +79,20 @@ impl From<ReadoutArgument> for Readout {
     }
 }
 
+impl Source {
+    /// Reads the network.
+    pub fn open(&self) -> Result<Network> {
+        self.open_with_recipe().map(|(network, _)| network)
+    }
+
+    /// The same, and how the network is to be trained, where its file says so.
+    fn open_with_recipe(&self) -> Result<(Network, Option<Recipe>)> {
+        let dialect = self.dialect.as_deref().map(DialectChoice::parse).transpose()?;
+        let options = OpenOptions { weights: self.weights.clone(), dialect, dt: self.dt };
+        network::open_with_recipe(&self.path, &options)
+    }
+}
+
 impl Model {
     /// Reads the network.
     pub fn open(&self) -> Result<Network> {
@@ -80,9 +101,7 @@ impl Model {
 
     /// The same, and how the network is to be trained, where its file says so.
     pub fn open_with_recipe(&self) -> Result<(Network, Option<Recipe>)> {
-        let dialect = self.dialect.as_deref().map(DialectChoice::parse).transpose()?;
-        let options = OpenOptions { weights: self.weights.clone(), dialect, dt: self.dt };
-        let (mut network, recipe) = network::open_with_recipe(&self.path, &options)?;
+        let (mut network, recipe) = self.source.open_with_recipe()?;
         if let Some(kind) = self.input_kind {
             network.input.kind = match kind {
                 KindArgument::Real => InputKind::Real,
@@ -95,13 +114,13 @@ impl Model {
 
     /// The files it is read from, with what they hold.
     pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        [("model", Some(self.path.as_path())), ("weights", self.weights.as_deref())]
+        [("model", Some(self.source.path.as_path())), ("weights", self.source.weights.as_deref())]
             .into_iter()
             .filter_map(|(name, path)| Some((name, path?)))
     }
 
     /// The model's path, as it was given.
     pub fn name(&self) -> String {
-        self.path.display().to_string()
+        self.source.path.display().to_string()
     }
 }

@@ -85,7 +85,7 @@ pub fn slot_mut<'a>(layer: &'a mut Layer, slot: &str) -> Option<&'a mut Option<T
 }
 
 /// The shape each node sees as its input, in the order of [`Network::nodes`].
-pub(super) fn input_shapes(network: &Network) -> Result<Vec<Shape>> {
+pub(crate) fn input_shapes(network: &Network) -> Result<Vec<Shape>> {
     let outputs = network.shapes()?;
     let mut inputs = outputs.clone();
     for edge in &network.edges {

@@ -82,6 +82,26 @@ impl DialectChoice {
         Ok(DialectChoice { dialect, dt, rules: keys.rules()?, nodes })
     }
 
+    /// The content of such a file; [`DialectChoice::from_toml`] reads it back.
+    ///
+    /// # Errors
+    /// None for a choice that came from a network or a file.
+    pub fn to_toml(&self) -> Result<String> {
+        #[derive(serde::Serialize)]
+        struct File<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            dialect: Option<Dialect>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            dt: Option<f64>,
+            #[serde(flatten)]
+            rules: &'a RuleChanges,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            nodes: &'a BTreeMap<String, RuleChanges>,
+        }
+        let file = File { dialect: self.dialect, dt: self.dt, rules: &self.rules, nodes: &self.nodes };
+        toml::to_string(&file).map_err(|e| Error::Request(format!("these rules cannot be written: {e}")))
+    }
+
     /// Lays this choice over a network. A dialect replaces the network's and its rules for all neurons; without one they
     /// are changed. Those of single nodes are changed, and dt stays unless the choice has one.
     ///

@@ -24,6 +24,8 @@ pub use dialect_file::DialectChoice;
 pub use graph::order;
 pub(crate) use lower::neuron::laid_out;
 pub use open::{OpenOptions, open, open_with_recipe};
+#[cfg(feature = "nir")]
+pub(crate) use simplify::fold_batch_norm;
 
 use serde::{Deserialize, Serialize};
 

@@ -105,7 +105,7 @@ impl Graph {
                 _ => continue,
             };
             let Some(weight) = weight else { continue };
-            fold(&norm.factors(&name)?, weight, bias);
+            fold_batch_norm(&norm.factors(&name)?, weight, bias);
             self.nodes[i].layer = Layer::Add; // of one: dropped with the other identities
         }
         Ok(())
@@ -148,8 +148,8 @@ impl Graph {
     }
 }
 
-/// `w' = w a`, `b' = b a + c` per output channel, in f64 and rounded once.
-fn fold(factors: &[(f64, f64)], weight: &mut Tensor, bias: &mut Option<Tensor>) {
+/// A batch norm as part of the weights before it: `w' = w a`, `b' = b a + c` per output channel, in f64 and rounded once.
+pub(crate) fn fold_batch_norm(factors: &[(f64, f64)], weight: &mut Tensor, bias: &mut Option<Tensor>) {
     let per_output = weight.len() / factors.len().max(1);
     for (weights, (a, _)) in weight.data_mut().chunks_exact_mut(per_output.max(1)).zip(factors) {
         weights.iter_mut().for_each(|w| *w = (f64::from(*w) * a) as f32);

@@ -186,7 +186,8 @@ impl Affine {
         flags
     }
 
-    fn row(&self, rules: &Rules, dt: f64, channels: usize, (channel, index): (usize, usize)) -> RowValues {
+    /// One row of coefficients before it is rounded, for the neuron of this channel and index.
+    pub(crate) fn row(&self, rules: &Rules, dt: f64, channels: usize, (channel, index): (usize, usize)) -> RowValues {
         let get = |p: &Param| p.at(channel, index, channels);
         let v_reset = self.firing.as_ref().map_or(0.0, |f| get(&f.v_reset));
         let v_leak = match (&self.v_leak, rules.leak_to) {
@@ -274,20 +275,20 @@ fn decay_of(decay: &Decay, get: &impl Fn(&Param) -> f64, rules: &Rules, dt: f64)
 }
 
 /// One row before it is rounded to f32.
-struct RowValues {
-    k: f64,
-    decay: f64,
-    gain: f64,
-    r: f64,
+pub(crate) struct RowValues {
+    pub k: f64,
+    pub decay: f64,
+    pub gain: f64,
+    pub r: f64,
     input: f64,
-    v_leak: f64,
-    threshold: f64,
-    v_reset: f64,
+    pub v_leak: f64,
+    pub threshold: f64,
+    pub v_reset: f64,
     v_min: f64,
-    v_init: f64,
-    current_keep: f64,
-    current_input: f64,
-    current_decay: f64,
+    pub v_init: f64,
+    pub current_keep: f64,
+    pub current_input: f64,
+    pub current_decay: f64,
 }
 
 impl RowValues {

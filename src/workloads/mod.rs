@@ -41,7 +41,7 @@ pub struct Workload {
     pub constant_input: bool,
     /// Whether frames come one by one, with state kept from each to the next.
     pub stream: bool,
-    /// Whether it is a step of training, see [`Workload::training`].
+    /// Whether it is a step of training, see [`TRAINING`].
     pub trains: bool,
     seed: u32,
     values: Values,

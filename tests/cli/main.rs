@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bench;
+mod export;
 mod failures;
 #[allow(dead_code)] // not every kind is used here
 #[path = "../inputs/files.rs"]

@@ -61,7 +61,8 @@ fn neurons_back_through_time() {
         report.gradient(&format!("{} grad_x", case.id), &gradient, case.tensor("grad_x").data());
         let decay = |key: &str| number(key).map(|tau| (-1.0 / tau).exp()).unwrap_or(0.0);
         // From the coefficients to what people call their parameters.
-        let k = 1.0 / (1.0 + (-case.has("w").then(|| f64::from(case.tensor("w").data()[0])).unwrap_or(0.0)).exp());
+        let w = if case.has("w") { f64::from(case.tensor("w").data()[0]) } else { 0.0 };
+        let k = 1.0 / (1.0 + (-w).exp());
         for (name, got) in [
             ("grad_w", of[0] * k * (1.0 - k)),
             ("grad_beta", of[0]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use saltatory::Network;
-use saltatory::io::nir::{Options, read};
+use saltatory::io::nir::{Options, WriteOptions, read, write};
 use saltatory::layer::Layer;
 use saltatory::neuron::rules::{Reset, SpikesPerStep};
 use saltatory::neuron::{Dialect, RuleChanges};
@@ -35,6 +35,8 @@ fn exported_networks() {
             saltatory::run::Options { readout: Some(saltatory::network::Readout::Trace), ..Default::default() };
         let trace = case::run(&network, &options, &case.batch_first("x")).scores;
         report.close(&format!("{} out", case.id), trace.data(), case.batch_first("out").data());
+        let again = case::run(&written_and_read(&network), &options, &case.batch_first("x")).scores;
+        report.exact(&format!("{} written and read", case.id), again.data(), trace.data());
     }
     report.finish(70);
 }
@@ -48,6 +50,15 @@ fn populations(network: &Network) -> Vec<(String, usize)> {
             (n.name.clone(), digits.parse().unwrap())
         })
         .collect()
+}
+
+/// The network as it comes back from a file that we write.
+fn written_and_read(network: &Network) -> Network {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("written.nir");
+    let reading = write(network, &path, &WriteOptions { rules_apart: true, ..Default::default() }).unwrap().reading;
+    let (dialect, dt) = (reading.dialect.unwrap(), reading.dt);
+    read(&path, &Options { dialect, dt, rules: reading.rules, node_rules: reading.nodes }).unwrap()
 }
 
 /// The network of a case; what NIR does not hold comes from the layers that its metadata lists.

@@ -61,7 +61,11 @@ pub(super) enum Values {
 
 /// Reads a file.
 pub(super) fn read(path: &Path) -> Result<Graph> {
-    let bytes = load(path)?;
+    parse(path, load(path)?)
+}
+
+/// Reads the bytes of a file.
+pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Graph> {
     let budget = Budget::new(bytes.len() as u64);
     let read = move || {
         let mut reader = Reader { budget, nodes: 0 };

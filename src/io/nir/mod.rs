@@ -1,22 +1,26 @@
-//! Networks in the Neuromorphic Intermediate Representation (NIR), read from HDF5.
+//! Networks in the Neuromorphic Intermediate Representation (NIR), read from HDF5 and written to it.
 //!
 //! A `.nir` file holds a graph of continuous-time primitives in SI units. It holds no time step, no reset kind and
 //! no fire rule: the framework that wrote it decides them, so they are [`Options`] here. `hdf5` reads the file
 //! into plain arrays, `convert` turns each node into a [`crate::layer::Layer`], `graph` flattens nested graphs,
-//! `cycle` puts delays on recurrent edges, `settle` gives every layer its input shape.
+//! `cycle` puts delays on recurrent edges, `settle` gives every layer its input shape. `export` goes the other way.
 //!
 //! # How to add a primitive
 //!
-//! An arm in `convert`'s `item`, and its name in `PRIMITIVES` there; a test in `tests/nir.rs`.
+//! An arm in `convert`'s `item`, and its name in `PRIMITIVES` there; an arm in `export::file`; tests in `tests/nir.rs` and
+//! `tests/nir_export.rs`.
 
 mod convert;
 mod cycle;
+mod export;
 mod graph;
 mod hdf5;
 mod params;
 mod settle;
 mod sniff;
 mod source;
+
+pub use export::{WriteOptions, Written, write};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,11 +66,16 @@ impl Default for Options {
 /// # Ok::<(), saltatory::Error>(())
 /// ```
 pub fn read(path: &Path, options: &Options) -> Result<Network> {
+    network(path, hdf5::read(path)?, options)
+}
+
+/// The network of a file's graph; `path` names it.
+fn network(path: &Path, graph: hdf5::Graph, options: &Options) -> Result<Network> {
     let dt = options.dt.unwrap_or_else(|| options.dialect.nir_dt());
     if !(dt > 0.0 && dt.is_finite()) {
         return Err(Error::Request(format!("dt must be above zero, got {dt}")));
     }
-    let flat = graph::flatten(path, hdf5::read(path)?, dt)?;
+    let flat = graph::flatten(path, graph, dt)?;
     let settled = settle::settle(flat)?;
     let mut network = Network {
         name: path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned()),
