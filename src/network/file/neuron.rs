@@ -145,7 +145,7 @@ fn learned(model: &mut Model, keys: &mut Keys) -> Result<Vec<String>> {
     let Some(value) = keys.take("learn") else { return Ok(Vec::new()) };
     let list = value.as_array().map(|list| list.iter().map(Value::as_str).collect::<Option<Vec<&str>>>());
     let Some(Some(list)) = list else {
-        return Err(keys.fail_at("learn", "expected a list of names of parameters".to_string()));
+        return Err(keys.fail_at("learn", "expected a list of names of parameters"));
     };
     if let Some(name) = list.iter().find(|name| param_mut(model, name).is_none()) {
         let message =
