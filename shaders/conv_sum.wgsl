@@ -1,19 +1,6 @@
 // The currents of WIDE output channels of a convolution at one output cell. Twin: `Geometry::currents` in
 // src/kernel/conv.rs.
 
-struct Geometry {
-    input: Edge,
-    in_size: vec2<u32>,
-    out_size: vec2<u32>,
-    kernel: vec2<u32>,
-    stride: vec2<u32>,
-    pad: vec2<u32>,
-    dilation: vec2<u32>,
-    groups: u32,
-    out_channels: u32,
-    bias: u32,
-}
-
 const IN: Edge = p.geometry.input;
 // Neighbours read the same weights, which are near.
 const BITS_AT_ONCE: u32 = 2u;

@@ -1,17 +1,5 @@
 // Max, average and sum pools of any edge. Twin: src/kernel/pool.rs.
 
-struct Params {
-    input: Edge,
-    output: Edge,
-    in_size: vec2<u32>,
-    out_size: vec2<u32>,
-    kernel: vec2<u32>,
-    stride: vec2<u32>,
-    pad: vec2<u32>,
-    max: u32,
-    factor: f32,
-}
-
 const FIRST: u32 = 0u;
 const COUNT: u32 = p.output.channels;
 

@@ -18,7 +18,9 @@ struct Window {
     zero: u32,
     // 1 over the steps of the samples up to the end of the window.
     mean: f32,
-    padding: vec2<u32>,
+    // Samples of this dispatch, where one covers several.
+    samples: u32,
+    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> window: Window;

@@ -5,7 +5,7 @@ struct Params {
     gradient: Edge,
     output: Edge,
     share: f32,
-    target: f32,
+    wanted: f32,
     weight: f32,
 }
 
@@ -18,7 +18,7 @@ const COUNT: u32 = p.output.channels;
 @group(0) @binding(4) var<storage, read_write> output: array<u32>;
 
 fn result(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
-    let rate = f32(tally[sample * 4u]) * p.share;
-    let more = 2.0 * p.weight * (rate - p.target) * p.share * settings[0];
+    let rate = rounded(f32(tally[sample * 4u]) * p.share);
+    let more = rounded(2.0 * p.weight * (rate - p.wanted) * p.share * settings[0]);
     return gradient[step_at(p.gradient, t, sample) + cell * p.gradient.channels + channel] + more;
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
 use super::edge::elementwise_groups;
-use super::shader::{CONV_SUM, ELEMENTWISE, SUM, Shader};
+use super::shader::{CONV_SUM, ELEMENTWISE, GEOMETRY, SUM, Shader};
 use super::sum::Sum;
 use super::{Bindings, Edge, Element, SlotInfo, Window, words_of};
 use crate::shared::shared;
@@ -109,7 +109,7 @@ shared!(Params as "Params" { geometry: Geometry, output: Edge, first: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, CONV_SUM], reads: &[] }
+    Shader { pieces: &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, GEOMETRY, CONV_SUM], reads: &[] }
 }
 
 /// Workgroups of a sample for so many steps.

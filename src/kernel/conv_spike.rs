@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use super::bindings::{read, write};
 use super::conv::Geometry;
 use super::population::{Frame, Memory, WIDE};
-use super::shader::{AFFINE_NEURON, CONV_SUM, NEURONS, OWN_CURRENT, POPULATION, SHARED_CURRENT, SUM, Shader};
+use super::shader::{AFFINE_NEURON, CONV_SUM, GEOMETRY, NEURONS, OWN_CURRENT, POPULATION, SHARED_CURRENT, SUM, Shader};
 use super::{Bindings, Edge, Element, Population, SlotInfo, Window};
 use crate::neuron::affine::State;
 use crate::shared::shared;
@@ -41,8 +41,8 @@ pub const SLOTS: &[SlotInfo] = &[
 shared!(Params as "Params" { geometry: Geometry, population: Population, pool: [u32; 2], output: Edge });
 
 const SPIKES: &str = include_str!("../../shaders/conv_spike.wgsl");
-const OWN: &[&str] = &[SPIKES, SUM, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT];
-const SHARED: &[&str] = &[SPIKES, SUM, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION, SHARED_CURRENT];
+const OWN: &[&str] = &[SPIKES, SUM, GEOMETRY, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT];
+const SHARED: &[&str] = &[SPIKES, SUM, GEOMETRY, CONV_SUM, NEURONS, AFFINE_NEURON, POPULATION, SHARED_CURRENT];
 
 /// The shader.
 pub fn shader(p: &Params) -> Shader {

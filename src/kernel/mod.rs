@@ -180,6 +180,8 @@ impl Kernel {
         if let Some(frame) = frame {
             shader::constant(&mut out, "SIZE", &frame.size);
             shader::constant(&mut out, "LANES", &frame.lanes);
+        }
+        if frame.is_some() || matches!(self, Kernel::MembraneInput(_)) {
             for (name, bit) in flag::ALL {
                 shader::constant(&mut out, name, bit);
             }
@@ -213,6 +215,11 @@ impl Kernel {
         }
     }
 
+    /// Samples that an invocation of the shader takes side by side with others, where it sums over samples.
+    pub fn samples_at_once(&self) -> u64 {
+        if matches!(self, Kernel::ConvWeight(_)) { 8 } else { 1 }
+    }
+
     /// The neurons of a kernel that has some.
     pub fn population(&self) -> Option<&Population> {
         match self {
@@ -235,6 +242,17 @@ impl Kernel {
             Kernel::Linear(p) => linear(&p.input, p.count) * steps_of(&p.output),
             Kernel::LinearSpike(p) => linear(&p.input, p.population.count) * steps_of(&p.input),
             Kernel::RecurrentSpike(p) => linear(&p.population.output, p.population.output.channels) * steps as u64,
+            Kernel::ConvInput(p) => p.geometry.dense() * steps_of(&p.output),
+            Kernel::ConvWeight(p) => p.geometry.dense() * steps_of(&p.gradient),
+            Kernel::LinearWeight(p) => (p.gradient.elements() * p.input.elements()) as u64 * steps_of(&p.gradient),
+            // A step forwards, again for its potential, and backwards.
+            Kernel::MembraneInput(p) => p.population.output.elements() as u64 * steps as u64 * 128,
+            Kernel::BatchSum(p) => p.input.elements() as u64 * steps_of(&p.input),
+            Kernel::NormMoments(p) => 2 * p.input.elements() as u64 * steps_of(&p.input),
+            Kernel::NormSums(p) => 2 * p.input.elements() as u64 * steps_of(&p.input),
+            Kernel::Loss(p) => 16 * p.input.elements() as u64 * steps_of(&p.input),
+            Kernel::Quantise(p) => u64::from(p.groups * p.outputs) * u64::from(p.inputs),
+            Kernel::SquareSum(p) => u64::from(p.count),
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,
         }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
 use super::edge::elementwise_groups;
-use super::shader::{ELEMENTWISE, Shader};
+use super::shader::{ELEMENTWISE, POOLING, Shader};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::shared::shared;
 
@@ -35,14 +35,14 @@ pub struct Params {
 /// Input, output.
 pub const SLOTS: &[SlotInfo] = &[read("input", Element::Words), write("output", Element::Words)];
 
-shared!(Params as "Params" {
+shared!(Params as "Pool" {
     input: Edge, output: Edge, in_size: [u32; 2], out_size: [u32; 2], kernel: [u32; 2], stride: [u32; 2], pad: [u32; 2],
     max: u32, factor: f32,
 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../shaders/pool.wgsl"), ELEMENTWISE], reads: &["input"] }
+    Shader { pieces: &[include_str!("../../shaders/pool.wgsl"), ELEMENTWISE, POOLING], reads: &["input"] }
 }
 
 /// Workgroups of a sample for so many steps.

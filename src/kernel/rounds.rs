@@ -64,7 +64,45 @@ impl Kernel {
             Kernel::Reorder(p) => element(&p.output, read(&p.input)),
             Kernel::Meter(p) => 33 * (1 + u64::from(p.input.planes)) + 8,
             Kernel::Delay(_) | Kernel::DelayPush(_) => 33,
-            // Training runs on the CPU alone.
+            _ => self.rounds_of_training(steps),
+        }
+    }
+}
+
+impl Kernel {
+    /// Of a kernel of training; of one that sums over samples: for as many as it takes at once.
+    fn rounds_of_training(&self, steps: u64) -> u64 {
+        let times = |edge: &Edge| if edge.series == 1 { steps } else { 1 };
+        let read = |edge: &Edge| u64::from(edge.planes);
+        let elements = |edge: &Edge| edge.elements() as u64;
+        let area = |sides: [u32; 2]| u64::from(sides[0]) * (1 + u64::from(sides[1]));
+        match self {
+            Kernel::BatchSum(p) => times(&p.input) * (1 + elements(&p.input).div_ceil(p.sums() as u64)),
+            Kernel::ConvInput(p) => {
+                let taps = u64::from(p.geometry.kernel[0] * p.geometry.kernel[1]);
+                let outputs = u64::from(p.geometry.out_channels / p.geometry.groups);
+                // In chunks of 16, whose weights are first brought near.
+                4 + taps * (1 + outputs + outputs.div_ceil(16) * 17)
+            }
+            Kernel::ConvWeight(p) => {
+                times(&p.gradient) * (1 + area(p.geometry.out_size) * (1 + 4 * read(&p.geometry.input))) + 16
+            }
+            Kernel::DelayInput(_) | Kernel::TimeSum(_) => steps,
+            Kernel::LinearWeight(p) => times(&p.gradient) * (1 + read(&p.input)),
+            Kernel::Loss(p) => elements(&p.input) * times(&p.input) * (6 + 2 * read(&p.input)) + 8 * elements(&p.input),
+            Kernel::Mask(p) => read(&p.input),
+            Kernel::MembraneInput(p) => steps * (6 + 3 * read(&p.input) + 8 * u64::from(p.learns)) + 8,
+            Kernel::NormFactors(p) => u64::from(p.channels).div_ceil(64),
+            Kernel::NormMerge(p) => times(&p.input),
+            Kernel::NormMoments(p) => 2 * u64::from(p.input.cells),
+            Kernel::NormSums(p) => u64::from(p.input.cells),
+            Kernel::PoolInput(p) => {
+                let above = [0, 1].map(|axis| p.pool.kernel[axis].div_ceil(p.pool.stride[axis]));
+                area(above) * (1 + if p.pool.max == 1 { area(p.pool.kernel) * (1 + read(&p.pool.input)) } else { 0 })
+            }
+            Kernel::Quantise(p) => 2 * u64::from(p.inputs),
+            // In rounds of 256 blocks of 256.
+            Kernel::SquareSum(p) => u64::from(p.count).div_ceil(1 << 16) * 513,
             _ => 0,
         }
     }

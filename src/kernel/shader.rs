@@ -22,14 +22,25 @@ const INPUT: &str = include_str!("../../shaders/input.wgsl");
 pub(crate) const ELEMENTWISE: &str = include_str!("../../shaders/elementwise.wgsl");
 /// The canonical sum.
 pub(super) const SUM: &str = include_str!("../../shaders/sum.wgsl");
+/// What a kernel is told of a convolution.
+pub(super) const GEOMETRY: &str = include_str!("../../shaders/geometry.wgsl");
 /// The current of a convolution.
 pub(super) const CONV_SUM: &str = include_str!("../../shaders/conv_sum.wgsl");
 /// The current of a linear layer.
 pub(super) const LINEAR_SUM: &str = include_str!("../../shaders/linear_sum.wgsl");
 /// What a kernel is told of its neurons.
 pub(super) const NEURONS: &str = include_str!("../../shaders/neurons.wgsl");
+/// What a kernel is told of a pool.
+pub(super) const POOLING: &str = include_str!("../../shaders/pooling.wgsl");
+/// Reads an edge that has another name than its slot.
+pub(super) const VALUE: &str = include_str!("../../shaders/value.wgsl");
 /// The neuron.
 pub(super) const AFFINE_NEURON: &str = include_str!("../../shaders/neuron/affine.wgsl");
+/// A step of it backwards, and what stands for the derivative of a spike.
+pub(super) const NEURON_BACK: &str =
+    concat!(include_str!("../../shaders/grad/neuron.wgsl"), include_str!("../../shaders/neuron/surrogate.wgsl"));
+/// A product of four numbers that is rounded on its own.
+pub(super) const ROUNDED_FOUR: &str = include_str!("../../shaders/grad/rounded_four.wgsl");
 /// Currents that every invocation sums for its own neuron.
 pub(super) const OWN_CURRENT: &str = include_str!("../../shaders/own_current.wgsl");
 /// Currents that a workgroup sums for all its neurons.

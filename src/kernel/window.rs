@@ -41,13 +41,15 @@ pub struct WindowWords {
     pub zero: u32,
     /// 1 over the steps of the samples up to the end of the window.
     pub mean: f32,
+    /// Samples of the dispatch, where one covers several.
+    pub samples: u32,
     /// Uniforms come in multiples of 16 bytes.
-    pub padding: [u32; 2],
+    pub padding: u32,
 }
 
 crate::shared::shared!(WindowWords as "Window" {
     batch: u32, first: u32, start: u32, steps: u32, at: u32, clock: u32, group: u32, groups: u32, zero: u32, mean: f32,
-    padding: [u32; 2],
+    samples: u32, padding: u32,
 });
 
 /// Where clocks of shaders wrap: rings have a power of two of slots, no more than this.
@@ -78,7 +80,8 @@ impl Window {
             groups,
             zero: 0,
             mean: self.mean(),
-            padding: [0; 2],
+            samples: 1,
+            padding: 0,
         }
     }
 }

@@ -367,6 +367,7 @@ impl<'a> Backward<'a> {
             alpha: surrogate.alpha as f32,
             detach: u32::from(detach),
             learns: u32::from(learns),
+            steps: if stored { 1 } else { self.plan.request.steps as u32 },
         });
         let traces = if stored { step.bind[6] } else { Slot::Empty };
         let bind = vec![
@@ -406,7 +407,7 @@ impl<'a> Backward<'a> {
             gradient: g.edge,
             output: to.edge,
             share: (1.0 / all as f64) as f32,
-            target: penalty.target as f32,
+            wanted: penalty.target as f32,
             weight: penalty.weight as f32,
         });
         let settings = Slot::Constant(self.training.settings);
@@ -475,7 +476,7 @@ impl<'a> Backward<'a> {
         let kernel = Kernel::DelayInput(delay_input::Params {
             gradient: g.edge,
             output: to.edge,
-            shared: u32::from(p.grain == 0),
+            same: u32::from(p.grain == 0),
             steps: self.plan.request.steps as u32,
         });
         self.emit(step, kernel, vec![Slot::Buffer(g.buffer), step.bind[1], Slot::Buffer(to.buffer)]);

@@ -156,6 +156,13 @@ pub struct LearnedPopulation {
     pub channels: usize,
 }
 
+impl TrainingPlan {
+    /// As many zeros as a constant has words.
+    pub(crate) fn zeros(&self, constant: usize) -> Vec<u32> {
+        vec![0; self.plan.constants[constant].words.len()]
+    }
+}
+
 impl Layout {
     /// Of every value in memory the place in the first tensor, or in the second: weights or biases of a weighted layer,
     /// factors or offsets of a norm.

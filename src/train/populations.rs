@@ -11,7 +11,7 @@ use crate::neuron::Param;
 use crate::neuron::affine::Coefficients;
 use crate::neuron::backward::COEFFICIENT_GRADIENTS;
 use crate::plan::{LearnedPopulation, TrainingPlan};
-use crate::run::training::CpuTraining;
+use crate::run::training::TrainingMachine;
 use crate::tensor::Tensor;
 
 /// A step of a parameter over which its coefficients are differenced: they are smooth, and computed in f64.
@@ -56,13 +56,13 @@ impl Learned {
     }
 
     /// Takes the gradients of the coefficients, and makes them those of the parameters.
-    pub fn take(&mut self, plan: &TrainingPlan, machine: &CpuTraining, network: &Network) -> Result<()> {
+    pub fn take(&mut self, plan: &TrainingPlan, machine: &TrainingMachine, network: &Network) -> Result<()> {
         let shapes = network.shapes()?;
         for param in self.params.values_mut() {
             let of = plan.populations.iter().find(|population| population.layer == param.layer);
             let (Some(of), Some(node)) = (of, network.node(&param.layer)) else { continue };
-            let gradients: &[f32] = bytemuck::cast_slice(machine.shared(of.gradients));
-            param.gradients = param.back(network, node, &shapes[node], of, gradients)?;
+            let gradients = machine.shared(of.gradients)?;
+            param.gradients = param.back(network, node, &shapes[node], of, bytemuck::cast_slice(&gradients))?;
         }
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Learned {
     pub fn follow(
         &mut self,
         plan: &TrainingPlan,
-        machine: &mut CpuTraining,
+        machine: &mut TrainingMachine,
         network: &mut Network,
         (kind, settings): (u32, &[f32]),
     ) -> Result<()> {
@@ -89,14 +89,14 @@ impl Learned {
         }
         let shapes = network.shapes()?;
         for population in &plan.populations {
-            machine.shared_mut(population.gradients).fill(0);
+            machine.set_shared(population.gradients, &plan.zeros(population.gradients))?;
             let Some(node) = network.node(&population.layer) else { continue };
             let Layer::Neuron(neuron) = &network.nodes[node].layer else { continue };
             let core = neuron.affine().bind(&network.rules_at(node), network.dt, &shapes[node]);
             let core = core.map_err(|e| Error::layer(&population.layer, e.to_string()))?;
             let (_, rows) = laid_out(&core, &shapes[node], population.cells, population.channels);
             let words = bytemuck::cast_slice::<Coefficients, u32>(&rows);
-            machine.shared_mut(population.coefficients).copy_from_slice(words);
+            machine.set_shared(population.coefficients, words)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::network::{Network, checkpoint};
 use crate::plan::{Layout, Parameter, TrainingPlan};
-use crate::run::training::CpuTraining;
+use crate::run::training::TrainingMachine;
 use crate::tensor::Tensor;
 use crate::train::Optimiser;
 
@@ -40,14 +40,15 @@ impl Moments {
 const SLOTS: [&str; 2] = ["weight", "bias"];
 
 /// Writes parameters and running statistics into the network.
-pub(super) fn into_network(plan: &TrainingPlan, machine: &CpuTraining, network: &mut Network) -> Result<()> {
+pub(super) fn into_network(plan: &TrainingPlan, machine: &TrainingMachine, network: &mut Network) -> Result<()> {
     for parameter in &plan.parameters {
-        for (slot, values) in SLOTS.into_iter().zip(apart(parameter.layout, machine.shared(parameter.values), 1, 0)) {
+        for (slot, values) in SLOTS.into_iter().zip(apart(parameter.layout, &machine.shared(parameter.values)?, 1, 0)) {
             put(network, &parameter.layer, slot, values)?;
         }
     }
     for norm in &plan.norms {
-        let values: &[f32] = bytemuck::cast_slice(machine.shared(norm.running));
+        let words = machine.shared(norm.running)?;
+        let values: &[f32] = bytemuck::cast_slice(&words);
         let (means, variances) = values.split_at(values.len() / 2);
         put(network, &norm.layer, "running_mean", means.to_vec())?;
         put(network, &norm.layer, "running_var", variances.to_vec())?;
@@ -81,15 +82,16 @@ fn apart(layout: Layout, words: &[u32], width: usize, which: usize) -> [Vec<f32>
 /// The moments by name, in the shapes of their parameters.
 pub(super) fn moments(
     plan: &TrainingPlan,
-    machine: &CpuTraining,
+    machine: &TrainingMachine,
     network: &Network,
     moments: Moments,
 ) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
     let names = moments.names();
     for parameter in &plan.parameters {
+        let words = machine.shared(parameter.moments)?;
         for (which, name) in names.iter().enumerate() {
-            let both = apart(parameter.layout, machine.shared(parameter.moments), names.len(), which);
+            let both = apart(parameter.layout, &words, names.len(), which);
             for (slot, values) in SLOTS.into_iter().zip(both) {
                 if let Some(shape) = shape_of(network, parameter, slot) {
                     tensors.insert(format!("{}.{slot}.{name}", parameter.layer), Tensor::new(shape, values)?);
@@ -103,7 +105,7 @@ pub(super) fn moments(
 /// Sets moments by name; without any they stay zero.
 pub(super) fn set_moments(
     plan: &TrainingPlan,
-    machine: &mut CpuTraining,
+    machine: &mut TrainingMachine,
     network: &Network,
     moments: Moments,
     tensors: &BTreeMap<String, Tensor>,
@@ -113,6 +115,7 @@ pub(super) fn set_moments(
     }
     let names = moments.names();
     for parameter in &plan.parameters {
+        let mut all = vec![0; parameter.layout.places().len() * names.len()];
         for (which, name) in names.iter().enumerate() {
             let mut both: [&[f32]; 2] = [&[]; 2];
             for (slot, values) in SLOTS.into_iter().zip(&mut both) {
@@ -126,11 +129,12 @@ pub(super) fn set_moments(
                 }
                 *values = tensor.data();
             }
-            let words = machine.shared_mut(parameter.moments).iter_mut().skip(which).step_by(names.len());
+            let words = all.iter_mut().skip(which).step_by(names.len());
             for (word, (first, place)) in words.zip(parameter.layout.places()) {
                 *word = both[usize::from(!first)][place].to_bits();
             }
         }
+        machine.set_shared(parameter.moments, &all)?;
     }
     Ok(())
 }
@@ -142,24 +146,31 @@ fn shape_of(network: &Network, parameter: &Parameter, slot: &str) -> Option<Vec<
 }
 
 /// The gradients by name, in the shapes of their parameters.
-pub(super) fn gradients(plan: &TrainingPlan, machine: &CpuTraining, network: &Network) -> BTreeMap<String, Tensor> {
+pub(super) fn gradients(
+    plan: &TrainingPlan,
+    machine: &TrainingMachine,
+    network: &Network,
+) -> Result<BTreeMap<String, Tensor>> {
     let mut all = BTreeMap::new();
     for parameter in &plan.parameters {
-        let both = apart(parameter.layout, machine.shared(parameter.gradients), 1, 0);
+        let both = apart(parameter.layout, &machine.shared(parameter.gradients)?, 1, 0);
         for (slot, values) in SLOTS.into_iter().zip(both) {
-            if let Some(shape) = shape_of(network, parameter, slot)
-                && let Ok(tensor) = Tensor::new(shape, values)
-            {
-                all.insert(format!("{}.{slot}", parameter.layer), tensor);
+            if let Some(shape) = shape_of(network, parameter, slot) {
+                all.insert(format!("{}.{slot}", parameter.layer), Tensor::new(shape, values)?);
             }
         }
     }
-    all
+    Ok(all)
 }
 
 /// The first layer whose gradients or weights are not finite.
-pub(super) fn first_fault(plan: &TrainingPlan, machine: &CpuTraining) -> Option<String> {
-    let bad = |constant: usize| machine.shared(constant).iter().any(|word| !f32::from_bits(*word).is_finite());
-    let found = plan.parameters.iter().find(|p| bad(p.values) || bad(p.gradients));
-    found.map(|parameter| parameter.layer.clone())
+pub(super) fn first_fault(plan: &TrainingPlan, machine: &TrainingMachine) -> Result<Option<String>> {
+    for parameter in &plan.parameters {
+        for constant in [parameter.values, parameter.gradients] {
+            if machine.shared(constant)?.iter().any(|word| !f32::from_bits(*word).is_finite()) {
+                return Ok(Some(parameter.layer.clone()));
+            }
+        }
+    }
+    Ok(None)
 }

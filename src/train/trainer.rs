@@ -11,7 +11,7 @@ use crate::kernel::grad::{mask, optimise};
 use crate::network::{InputKind, Network, compile_training};
 use crate::plan::{TrainingPlan, TrainingRequest};
 use crate::run::Device;
-use crate::run::training::{Batch, CpuTraining};
+use crate::run::training::{Batch, TrainingMachine};
 use crate::tensor::Tensor;
 use crate::train::Optimiser;
 
@@ -24,7 +24,7 @@ pub struct Trainer {
     learning_rate: f64,
     steps: u64,
     /// The plan in use, for samples that hold for all steps or for sequences, with its memory.
-    machine: Option<(Arc<TrainingPlan>, CpuTraining)>,
+    machine: Option<(Arc<TrainingPlan>, TrainingMachine)>,
     /// Parameters of neurons.
     learned: Learned,
     /// Samples whose gradients were added up since the last step.
@@ -85,8 +85,10 @@ impl Trainer {
     fn check(&self) -> Result<()> {
         match self.options.device {
             Device::Cpu | Device::Reference => {}
-            #[cfg(feature = "gpu")]
-            Device::Gpu(_) => return Err(Error::Request("training on a GPU is not there yet: use the CPU".into())),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Device::Gpu(_) => {}
+            #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+            Device::Gpu(_) => return Err(Error::Request("on the web, training is for the CPU alone".into())),
         }
         let positive = |what: &str, x: f64| match x.is_finite() && x >= 0.0 {
             true => Ok(()),
@@ -159,13 +161,13 @@ impl Trainer {
                 format!("its statistics are those of a whole batch: expected {of} samples at once, got {n}"),
             ));
         }
-        set(machine.shared_mut(plan.settings), &settings);
+        machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
         let result = machine.gradients(&Batch { samples, labels, seeds: &seeds })?;
         self.learned.take(plan, machine, &self.network)?;
         self.accumulated += samples.len() as u32;
         let loss = result.losses.iter().map(|&x| f64::from(x)).sum::<f64>() / samples.len() as f64;
-        let square_sums = plan.square_sums.map(|sums| bytemuck::cast_slice::<u32, f32>(machine.shared(sums)));
-        let square_sum = square_sums.map(|sums| sums.iter().map(|&x| f64::from(x)).sum::<f64>());
+        let square_sums = plan.square_sums.map(|sums| machine.shared(sums)).transpose()?;
+        let square_sum = square_sums.map(|sums| sums.iter().map(|&x| f64::from(f32::from_bits(x))).sum::<f64>());
         let gradient_norm = square_sum.map(|sum| (sum + self.learned.square_sum()).sqrt());
         let fault = match gradient_norm {
             _ if !loss.is_finite() => Some("loss"),
@@ -173,9 +175,9 @@ impl Trainer {
             _ => None,
         };
         if let Some(what) = fault {
-            let layer = tensors::first_fault(plan, machine).unwrap_or_else(|| "the output".into());
+            let layer = tensors::first_fault(plan, machine)?.unwrap_or_else(|| "the output".into());
             let step = self.steps + 1;
-            self.clear_gradients();
+            self.clear_gradients()?;
             return Err(Error::layer(
                 layer,
                 format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients"),
@@ -195,10 +197,13 @@ impl Trainer {
     /// # Errors
     /// A device that is lost.
     pub fn optimise(&mut self) -> Result<()> {
-        let norm = self.options.clip_norm.map(|_| {
-            let all = self.gradients();
+        let norm = |all: &BTreeMap<String, Tensor>| {
             all.values().flat_map(Tensor::data).map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
-        });
+        };
+        let norm = match self.options.clip_norm {
+            Some(_) => Some(norm(&self.gradients()?)),
+            None => None,
+        };
         self.follow(norm)
     }
 
@@ -209,8 +214,8 @@ impl Trainer {
         let settings = self.settings(1, clip);
         let kind = self.kind();
         if let Some((plan, machine)) = &mut self.machine {
-            set(machine.shared_mut(plan.settings), &settings);
-            machine.optimise();
+            machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
+            machine.optimise()?;
             self.learned.follow(plan, machine, &mut self.network, (kind, &settings))?;
         }
         self.steps += 1;
@@ -220,20 +225,26 @@ impl Trainer {
 
     /// The gradients that were added up, by `<layer>.<parameter>`, in the shapes of the parameters (those of neurons: as a
     /// list).
-    pub fn gradients(&self) -> BTreeMap<String, Tensor> {
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn gradients(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut all = self.learned.gradients();
         if let Some((plan, machine)) = &self.machine {
-            all.extend(tensors::gradients(plan, machine, &self.network));
+            all.extend(tensors::gradients(plan, machine, &self.network)?);
         }
-        all
+        Ok(all)
     }
 
-    fn clear_gradients(&mut self) {
+    fn clear_gradients(&mut self) -> Result<()> {
         if let Some((plan, machine)) = &mut self.machine {
-            plan.parameters.iter().for_each(|parameter| machine.shared_mut(parameter.gradients).fill(0));
-            plan.populations.iter().for_each(|population| machine.shared_mut(population.gradients).fill(0));
+            let parameters = plan.parameters.iter().map(|parameter| parameter.gradients);
+            for constant in parameters.chain(plan.populations.iter().map(|population| population.gradients)) {
+                machine.set_shared(constant, &plan.zeros(constant))?;
+            }
         }
         self.accumulated = 0;
+        Ok(())
     }
 
     /// From the next step on.
@@ -322,8 +333,7 @@ impl Trainer {
             ..TrainingRequest::default()
         };
         let plan = Arc::new(compile_training(&self.network, &request)?);
-        let mut machine =
-            CpuTraining::new(plan.clone(), self.threads.clone(), !matches!(self.options.device, Device::Reference));
+        let mut machine = TrainingMachine::new(&self.options.device, plan.clone(), self.threads.clone())?;
         tensors::set_moments(&plan, &mut machine, &self.network, kind, &before)?;
         self.machine = Some((plan, machine));
         Ok(())
@@ -391,8 +401,4 @@ impl Trainer {
         }
         settings.map(|x| x as f32)
     }
-}
-
-fn set(words: &mut [u32], settings: &[f32]) {
-    words.iter_mut().zip(settings).for_each(|(word, x)| *word = x.to_bits());
 }

@@ -15,6 +15,16 @@ use crate::{nets, srnn};
 
 #[test]
 fn networks_learn_as_in_spikingjelly() {
+    networks_learn(&Device::Cpu);
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn networks_learn_as_in_spikingjelly_on_a_gpu() {
+    crate::gpus::device().iter().for_each(networks_learn);
+}
+
+fn networks_learn(device: &Device) {
     let mut report = Report::default();
     for case in case::cases("nets/").iter().filter(|c| c.id.ends_with("_train")) {
         let x = case.tensor("x");
@@ -25,9 +35,10 @@ fn networks_learn_as_in_spikingjelly() {
         } else {
             LossKind::Mse
         };
-        let options = options(case, Loss { kind, over: Over::Mean });
+        let options = TrainOptions { device: device.clone(), ..options(case, Loss { kind, over: Over::Mean }) };
         let mut trainer = Trainer::new(network.clone(), options.clone()).unwrap();
-        let mut twins = Trainer::new(network, TrainOptions { device: Device::Reference, ..options }).unwrap();
+        let twins = |device| Trainer::new(network.clone(), TrainOptions { device, ..options.clone() }).unwrap();
+        let mut twins = matches!(device, Device::Cpu).then(|| twins(Device::Reference));
         let labels = case.tensor("labels");
         let (steps, batch) = (labels.shape()[0], labels.shape()[1]);
         for step in 0..steps {
@@ -45,12 +56,16 @@ fn networks_learn_as_in_spikingjelly() {
                 &case.tensor("loss").data()[step..=step],
                 1e-5,
             );
-            let gradients = trainer.gradients();
-            twins.accumulate(&samples, &labels, batch).unwrap();
-            same(&case.id, &gradients, &twins.gradients());
+            let gradients = trainer.gradients().unwrap();
+            if let Some(twins) = &mut twins {
+                twins.accumulate(&samples, &labels, batch).unwrap();
+                same(&case.id, &gradients, &twins.gradients().unwrap());
+            }
             trainer.optimise().unwrap();
-            twins.optimise().unwrap();
-            assert_eq!(trainer.network().unwrap(), twins.network().unwrap(), "{}", case.id);
+            if let Some(twins) = &mut twins {
+                twins.optimise().unwrap();
+                assert_eq!(trainer.network().unwrap(), twins.network().unwrap(), "{}", case.id);
+            }
             compare(case, step, &gradients, &trainer.network().unwrap(), &mut report);
         }
     }
@@ -169,24 +184,36 @@ fn parametric(case: &Case) -> Network {
 
 #[test]
 fn recurrent_networks_learn_as_in_snntorch() {
+    recurrent_networks_learn(&Device::Cpu);
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn recurrent_networks_learn_as_in_snntorch_on_a_gpu() {
+    crate::gpus::device().iter().for_each(recurrent_networks_learn);
+}
+
+fn recurrent_networks_learn(device: &Device) {
     let mut report = Report::default();
     for case in case::cases("srnn/").iter().filter(|c| c.id.contains("snntorch")) {
         let loss = Loss { kind: LossKind::CrossEntropy, over: Over::Sum };
         let fast = case.meta["surrogate"].as_str() == Some("fast_sigmoid slope 5");
         let surrogate =
             if fast { Surrogate { name: SurrogateKind::FastSigmoid, alpha: 5.0 } } else { Surrogate::default() };
-        let mut trainer =
-            Trainer::new(srnn::network(case), TrainOptions { loss, surrogate, ..Default::default() }).unwrap();
+        let options = TrainOptions { loss, surrogate, device: device.clone(), ..Default::default() };
+        let mut trainer = Trainer::new(srnn::network(case), options).unwrap();
         let x = case.batch_first("x");
         let labels: Vec<u32> = case.tensor("labels").data().iter().map(|&x| x as u32).collect();
         let samples: Vec<&[f32]> = x.data().chunks(x.len() / labels.len()).collect();
         let given = trainer.accumulate(&samples, &labels, labels.len()).unwrap();
         report.within(&format!("{} loss", case.id), &[given.loss as f32], case.tensor("loss").data(), 1e-5);
-        let gradients = trainer.gradients();
-        let options = TrainOptions { loss, surrogate, device: Device::Reference, ..Default::default() };
-        let mut twins = Trainer::new(srnn::network(case), options).unwrap();
-        twins.accumulate(&samples, &labels, labels.len()).unwrap();
-        same(&case.id, &gradients, &twins.gradients());
+        let gradients = trainer.gradients().unwrap();
+        if matches!(device, Device::Cpu) {
+            let options = TrainOptions { loss, surrogate, device: Device::Reference, ..Default::default() };
+            let mut twins = Trainer::new(srnn::network(case), options).unwrap();
+            twins.accumulate(&samples, &labels, labels.len()).unwrap();
+            same(&case.id, &gradients, &twins.gradients().unwrap());
+        }
         for (name, theirs) in [("fc1", "fc1"), ("l1.w_rec", "l1.recurrent"), ("fc2", "fc2")] {
             for what in ["weight", "bias"] {
                 let expected = case.tensor(&format!("grad.{theirs}.{what}"));

@@ -10,7 +10,7 @@ use saltatory::shared::Shared;
 use crate::networks;
 
 /// Kernels that there are; each must appear in some plan.
-const KERNELS: usize = 15;
+const KERNELS: usize = 35;
 
 #[test]
 fn every_shader_is_valid_for_every_back_end() {
@@ -86,6 +86,26 @@ fn structs_have_the_same_fields() {
             Kernel::Readout(_) => fields_agree::<readout::Params>(&module),
             Kernel::RecurrentSpike(_) => fields_agree::<recurrent_spike::Params>(&module),
             Kernel::Reorder(_) => fields_agree::<reorder::Params>(&module),
+            Kernel::BatchSum(_) => fields_agree::<grad::batch_sum::Params>(&module),
+            Kernel::ConvInput(_) => fields_agree::<grad::conv_input::Params>(&module),
+            Kernel::ConvWeight(_) => fields_agree::<grad::conv_weight::Params>(&module),
+            Kernel::DelayInput(_) => fields_agree::<grad::delay_input::Params>(&module),
+            Kernel::LinearWeight(_) => fields_agree::<grad::linear_weight::Params>(&module),
+            Kernel::Loss(_) => fields_agree::<grad::loss::Params>(&module),
+            Kernel::Mask(_) => fields_agree::<grad::mask::Params>(&module),
+            Kernel::MembraneInput(_) => fields_agree::<grad::membrane_input::Params>(&module),
+            Kernel::NormFactors(_) => fields_agree::<grad::norm_factors::Params>(&module),
+            Kernel::NormInput(_) => fields_agree::<grad::norm_input::Params>(&module),
+            Kernel::NormMerge(_) => fields_agree::<grad::norm_merge::Params>(&module),
+            Kernel::NormMoments(_) => fields_agree::<grad::norm_moments::Params>(&module),
+            Kernel::NormSums(_) => fields_agree::<grad::norm_sums::Params>(&module),
+            Kernel::Optimise(_) => fields_agree::<grad::optimise::Params>(&module),
+            Kernel::PoolInput(_) => fields_agree::<grad::pool_input::Params>(&module),
+            Kernel::Quantise(_) => fields_agree::<grad::quantise::Params>(&module),
+            Kernel::RatePenalty(_) => fields_agree::<grad::rate_penalty::Params>(&module),
+            Kernel::Transpose(_) => fields_agree::<grad::transpose::Params>(&module),
+            Kernel::SquareSum(_) => fields_agree::<grad::square_sum::Params>(&module),
+            Kernel::TimeSum(_) => fields_agree::<grad::time_sum::Params>(&module),
         }
     }
 }

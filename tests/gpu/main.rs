@@ -11,3 +11,4 @@ mod parity;
 #[path = "../invariance/random.rs"]
 mod random;
 mod sabotage;
+mod training;

@@ -7,6 +7,8 @@ use saltatory::network::{Readout, compile};
 use saltatory::plan::{Plan, Request};
 use saltatory::run::verify;
 
+use crate::training;
+
 /// Requests that make different plans of one network.
 fn requests() -> [Request; 5] {
     let series = Request { steps: 6, constant_input: false, ..Default::default() };
@@ -23,6 +25,7 @@ fn requests() -> [Request; 5] {
 pub fn shaders() -> BTreeMap<String, Kernel> {
     let networks = verify::networks().unwrap();
     let plans = networks.iter().flat_map(|(_, n)| requests().map(move |r| compile(n, &r).unwrap()));
-    let steps = plans.flat_map(|plan| Plan::steps(&plan).cloned().collect::<Vec<_>>());
+    let training = training::cases().into_iter().map(|case| training::plan(&case));
+    let steps = plans.chain(training).flat_map(|plan| Plan::steps(&plan).cloned().collect::<Vec<_>>());
     steps.map(|step| (step.kernel.shader().text(&step.kernel.constants()), step.kernel)).collect()
 }

@@ -42,7 +42,7 @@ fn check_by(by: f32, what: &str, builder: Builder, loss: Loss, constant: bool) {
     network.init(7).unwrap();
     let options = TrainOptions { loss, device: Device::Reference, ..Default::default() };
     let (_, trainer) = loss_of(&network, &options, constant);
-    let gradients = trainer.gradients();
+    let gradients = trainer.gradients().unwrap();
     assert!(!gradients.is_empty(), "{what}");
     for (name, gradient) in &gradients {
         let largest = gradient.data().iter().fold(0.0f32, |m, x| m.max(x.abs()));

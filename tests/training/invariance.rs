@@ -85,7 +85,7 @@ fn parts_of_a_batch_give_the_bits_of_the_whole() {
             for (samples, labels) in views(&samples).chunks(part).zip(labels.chunks(part)) {
                 trainer.accumulate(samples, labels, 13).unwrap();
             }
-            bits(trainer.gradients().into_values())
+            bits(trainer.gradients().unwrap().into_values())
         };
         let whole = gradients(13);
         for part in [1, 4, 5] {
@@ -148,7 +148,7 @@ fn weights_of_few_bits_are_used_and_exact_ones_learned() {
 }
 
 fn bits_of(trainer: &Trainer) -> Vec<u32> {
-    bits(trainer.gradients().into_values())
+    bits(trainer.gradients().unwrap().into_values())
 }
 
 #[test]

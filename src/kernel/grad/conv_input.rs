@@ -7,8 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::bindings::{read, write};
 use crate::kernel::conv::Geometry;
-use crate::kernel::edge::elementwise_groups;
-use crate::kernel::shader::{ELEMENTWISE, Shader};
+use crate::kernel::shader::{GEOMETRY, ROUNDED_FOUR, Shader};
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::shared::shared;
 
@@ -32,12 +31,19 @@ shared!(Params as "Params" { geometry: Geometry, gradient: Edge, output: Edge })
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../../shaders/grad/conv_input.wgsl"), ELEMENTWISE], reads: &[] }
+    const PIECES: &[&str] = &[include_str!("../../../shaders/grad/conv_input.wgsl"), GEOMETRY, ROUNDED_FOUR];
+    Shader { pieces: PIECES, reads: &[] }
 }
 
-/// Workgroups of a sample for so many steps.
+/// Workgroups of a sample for so many steps: each has up to 64 input channels of a group, and side by side as many cells as
+/// there is room for, four for each invocation.
 pub fn groups(p: &Params, steps: usize) -> u64 {
-    elementwise_groups(&p.output, steps)
+    let steps = if p.output.series == 1 { steps as u64 } else { 1 };
+    let g = &p.geometry;
+    let inputs = g.input.channels / g.groups;
+    let lanes = inputs.min(64);
+    let cells = (u64::from(p.output.cells) * steps).div_ceil(u64::from(64 / lanes * 4));
+    cells * u64::from(g.groups * inputs.div_ceil(lanes))
 }
 
 /// The output cell whose sum has an input cell under a tap, if there is one.

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::bindings::{read, write};
 use crate::kernel::conv::Geometry;
-use crate::kernel::shader::Shader;
+use crate::kernel::shader::{GEOMETRY, ROUNDED_FOUR, Shader, VALUE};
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::shared::shared;
 
@@ -27,12 +27,17 @@ shared!(Params as "Params" { geometry: Geometry, gradient: Edge });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../../shaders/grad/conv_weight.wgsl")], reads: &[] }
+    Shader {
+        pieces: &[include_str!("../../../shaders/grad/conv_weight.wgsl"), GEOMETRY, VALUE, ROUNDED_FOUR],
+        reads: &[],
+    }
 }
 
-/// Workgroups: an invocation for every weight and bias.
+/// Workgroups: each has 32 units, which are the weights of up to 4 inputs of a group to one output, or a bias.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
-    (p.geometry.weight_count() as u64 + u64::from(p.geometry.bias * p.geometry.out_channels)).div_ceil(64)
+    let g = &p.geometry;
+    let tiles = u64::from(g.kernel[0] * g.kernel[1]) * u64::from((g.input.channels / g.groups).div_ceil(4));
+    ((tiles + u64::from(g.bias)) * u64::from(g.out_channels)).div_ceil(32)
 }
 
 /// The plain twin.

@@ -18,7 +18,7 @@ pub struct Params {
     /// Those of the input, reals; the sum over the steps, where the input holds for all of them.
     pub output: Edge,
     /// 1: all elements have the same delay.
-    pub shared: u32,
+    pub same: u32,
     /// Steps of a sample.
     pub steps: u32,
 }
@@ -27,7 +27,7 @@ pub struct Params {
 pub const SLOTS: &[SlotInfo] =
     &[read("gradient", Element::Real), read("delays", Element::Words), write("output", Element::Real)];
 
-shared!(Params as "Params" { gradient: Edge, output: Edge, shared: u32, steps: u32 });
+shared!(Params as "Params" { gradient: Edge, output: Edge, same: u32, steps: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
@@ -48,7 +48,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
         for sample in 0..window.batch {
             let to = &mut output[p.output.offset(window, t, sample)..][..p.output.elements()];
             for (i, to) in to.iter_mut().enumerate() {
-                let delay = delays[if p.shared == 1 { 0 } else { i }] as usize;
+                let delay = delays[if p.same == 1 { 0 } else { i }] as usize;
                 let at = |t: usize| gradient[p.gradient.offset(window, t, sample) + i];
                 let left = p.steps as usize - window.start;
                 *to = match p.output.series {

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::bindings::{read, write};
 use crate::kernel::edge::elementwise_groups;
-use crate::kernel::shader::{AFFINE_NEURON, Shader};
+use crate::kernel::shader::{AFFINE_NEURON, NEURON_BACK, NEURONS, Shader};
 use crate::kernel::{Bindings, Edge, Element, Population, SlotInfo, TRACE_VALUES, Window};
 use crate::neuron::affine::{Coefficients, State, flag};
 use crate::neuron::backward::{Back, COEFFICIENT_GRADIENTS, Passing};
@@ -33,6 +33,8 @@ pub struct Params {
     pub detach: u32,
     /// 1: the gradients of the coefficients are wanted, too.
     pub learns: u32,
+    /// Steps of a window, at most: shaders keep what stretches of them begin with.
+    pub steps: u32,
 }
 
 /// Currents, coefficients, gradients of the output, stored potentials, gradients of the state, those of the currents, those
@@ -49,16 +51,13 @@ pub const SLOTS: &[SlotInfo] = &[
 
 shared!(Params as "Params" {
     input: Edge, population: Population, gradient: Edge, output: Edge, surrogate: u32, alpha: f32, detach: u32, learns: u32,
+    steps: u32,
 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
     Shader {
-        pieces: &[
-            include_str!("../../../shaders/grad/membrane_input.wgsl"),
-            include_str!("../../../shaders/grad/neuron.wgsl"),
-            AFFINE_NEURON,
-        ],
+        pieces: &[include_str!("../../../shaders/grad/membrane_input.wgsl"), NEURONS, AFFINE_NEURON, NEURON_BACK],
         reads: &["input"],
     }
 }

@@ -20,6 +20,8 @@ pub struct Params {
     pub eps: f32,
     /// The share that running statistics take of those of the batch.
     pub momentum: f32,
+    /// 1: there are offsets and factors that are learned.
+    pub learns: u32,
 }
 
 /// Moments, which are zero after; offsets and factors that are learned, side by side as their gradients are; running means, then running variances; factors and
@@ -33,7 +35,7 @@ pub const SLOTS: &[SlotInfo] = &[
     write("scales", Element::Real),
 ];
 
-shared!(Params as "Params" { channels: u32, repeats: u32, eps: f32, momentum: f32 });
+shared!(Params as "Params" { channels: u32, repeats: u32, eps: f32, momentum: f32, learns: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {

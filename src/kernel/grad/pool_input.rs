@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::bindings::{read, write};
 use crate::kernel::edge::elementwise_groups;
-use crate::kernel::shader::Shader;
+use crate::kernel::shader::{POOLING, Shader, VALUE};
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window, pool};
 use crate::shared::shared;
 
@@ -29,7 +29,7 @@ shared!(Params as "Params" { pool: pool::Params, gradient: Edge, to: Edge });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../../shaders/grad/pool_input.wgsl")], reads: &[] }
+    Shader { pieces: &[include_str!("../../../shaders/grad/pool_input.wgsl"), POOLING, VALUE], reads: &[] }
 }
 
 /// Workgroups of a sample for so many steps: an invocation for every input element.

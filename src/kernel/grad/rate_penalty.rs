@@ -21,7 +21,7 @@ pub struct Params {
     /// 1 over the neurons and steps of a sample.
     pub share: f32,
     /// The rate that is wanted.
-    pub target: f32,
+    pub wanted: f32,
     /// How much it counts.
     pub weight: f32,
 }
@@ -34,7 +34,7 @@ pub const SLOTS: &[SlotInfo] = &[
     write("output", Element::Real),
 ];
 
-shared!(Params as "Params" { gradient: Edge, output: Edge, share: f32, target: f32, weight: f32 });
+shared!(Params as "Params" { gradient: Edge, output: Edge, share: f32, wanted: f32, weight: f32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
@@ -53,7 +53,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let steps = if p.output.series == 1 { window.steps } else { 1 };
     for sample in 0..window.batch {
         let rate = tally[sample * TALLY_WORDS] as f32 * p.share;
-        let more = 2.0 * p.weight * (rate - p.target) * p.share * settings[INVERSE_BATCH];
+        let more = 2.0 * p.weight * (rate - p.wanted) * p.share * settings[INVERSE_BATCH];
         for t in 0..steps {
             let from = &gradient[p.gradient.offset(window, t, sample)..][..p.gradient.elements()];
             let to = &mut output[p.output.offset(window, t, sample)..][..p.output.elements()];

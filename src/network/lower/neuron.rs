@@ -4,7 +4,7 @@ use super::weighted::Piece;
 use super::{Lowering, Value, canonical};
 use crate::error::{Error, Result};
 use crate::kernel::conv::Geometry;
-use crate::kernel::{self, Edge, Kernel, Population};
+use crate::kernel::{self, Edge, Kernel, MOST_STEPS, Population};
 use crate::layer::{Layer, PoolKind};
 use crate::neuron::Neuron;
 use crate::neuron::affine::{Coefficients, Core, flag};
@@ -103,9 +103,12 @@ impl Lowering<'_> {
         let (grain, rows) = laid_out(core, &graph.nodes[node].shape, cells, channels);
         let rows: Vec<u32> = bytemuck::cast_slice::<Coefficients, u32>(&rows).to_vec();
         let coefficients = self.constant(format!("{name}.c"), rows);
-        let keeps_state = self.request.keeps_state() || self.cycle.is_some();
+        let in_training = self.training.is_some();
+        // More steps than a shader takes at once are computed in slices of time.
+        let in_slices = in_training && self.request.steps > MOST_STEPS;
+        let keeps_state = self.request.keeps_state() || self.cycle.is_some() || in_slices;
         // Backwards, the steps of a cycle are computed one by one, from potentials that were stored.
-        let records = self.request.record || self.training.is_some() && self.cycle.is_some();
+        let records = self.request.record || in_training && self.cycle.is_some();
         let population = Population {
             flags: core.flags,
             grain,

@@ -115,8 +115,8 @@ impl<'a> Lowering<'a> {
         let factors = self.zeros(format!("{name}.factors"), 2 * count);
         let scales = self.zeros(format!("{name}.scales"), 2 * count + 1);
         let repeats = if value.edge.series == 1 { 1 } else { self.request.steps as u32 };
-        let (eps, momentum) = (norm.eps as f32, 0.1);
-        let kernel = Kernel::NormFactors(norm_factors::Params { channels, repeats, eps, momentum });
+        let (eps, momentum, learns) = (norm.eps as f32, 0.1, u32::from(norm.affine));
+        let kernel = Kernel::NormFactors(norm_factors::Params { channels, repeats, eps, momentum, learns });
         let bind = vec![
             Slot::Constant(merged),
             learned.map_or(Slot::Empty, Slot::Constant),

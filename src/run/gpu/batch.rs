@@ -295,7 +295,7 @@ async fn restore(prepared: &Prepared, state: &StateWords, rows: usize) -> Result
 }
 
 /// Writes the input of a window.
-fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, window: Window, rows: &[&[f32]]) {
+pub(super) fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, window: Window, rows: &[&[f32]]) {
     let (steps, before) = if edge.series == 1 { (window.steps, window.at) } else { (1, 0) };
     let frame = edge.elements();
     let size = wgpu::BufferSize::new(4 * (edge.step_words() * rows.len() * steps) as u64);

@@ -11,6 +11,7 @@
 //! | `schedule` | which dispatches a window of a batch takes, and what each of them is told |
 //! | `readback` | results back to the host, sample by sample |
 //! | `batch` | samples in, commands out, results back |
+//! | `training` | plans of training: gradients of batches, steps of the optimiser |
 //! | `timestamps` | how long each dispatch takes |
 //! | `embedded` | [`Embedded`]: a network in a caller's encoder, from values to scores |
 //! | `input_buffer`, `input_texture`, `tick` | kernels that no plan has: what an embedded network takes in, its clock |
@@ -62,6 +63,7 @@ mod readback;
 mod schedule;
 mod tick;
 mod timestamps;
+mod training;
 mod trusted;
 #[cfg(test)]
 mod valid;
@@ -77,3 +79,4 @@ pub use input_texture::{Gray, TextureInput};
 pub use prepared::Prepared;
 
 pub(super) use batch::{GpuMachine, Pending};
+pub(super) use training::GpuTraining;

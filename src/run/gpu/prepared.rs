@@ -62,9 +62,22 @@ impl Prepared {
         if plan.steps().any(|step| step.kernel.population().is_some()) && steps > MOST_STEPS {
             return Err(gpu.error(format!("a window has {steps} steps, kernels with neurons take {MOST_STEPS}")));
         }
+        let constants = constants(gpu, &plan).await?;
+        Self::with_constants(gpu, plan, samples, room, &constants).await
+    }
+
+    /// [`Prepared::with_room`] with memory that all samples share and that outlives it.
+    pub(super) async fn with_constants(
+        gpu: &Gpu,
+        plan: Arc<Plan>,
+        samples: usize,
+        room: Room,
+        constants: &[wgpu::Buffer],
+    ) -> Result<Prepared> {
+        let steps = plan.window_steps();
         let most = gpu.most_rounds();
-        if let Some(step) = plan.steps().find(|step| step.kernel.rounds(steps) > most) {
-            let (layer, kernel, rounds) = (&step.layer, step.kernel.name(), step.kernel.rounds(steps));
+        if let Some(step) = plan.steps().find(|step| rounds(step, steps) > most) {
+            let (layer, kernel, rounds) = (&step.layer, step.kernel.name(), rounds(step, steps));
             let message = format!(
                 "`{layer}` ({kernel}) may take {rounds} loop rounds in one invocation for {steps} steps, this driver ends \
                  loops after {most}: use `--device cpu`"
@@ -72,9 +85,8 @@ impl Prepared {
             return Err(Error::DriverLimit { device: gpu.info().name.clone(), message });
         }
         let mut capacity = fitting(gpu, &plan, samples)?;
-        let constants = constants(gpu, &plan).await?;
         loop {
-            match Self::with(gpu, &plan, capacity, &constants, room).await {
+            match Self::with(gpu, &plan, capacity, constants, room).await {
                 Ok(prepared) => return Ok(Prepared { wanted: samples, ..prepared }),
                 Err(Error::OutOfMemory { .. }) if capacity > 1 => capacity = capacity.div_ceil(2),
                 Err(error) => return Err(error),
@@ -221,6 +233,12 @@ impl Prepared {
     }
 }
 
+/// Loop rounds of an invocation of a step.
+fn rounds(step: &Step, steps: usize) -> u64 {
+    let neurons = step.kernel.population().is_some();
+    step.kernel.rounds(if neurons { steps.min(MOST_STEPS) } else { steps })
+}
+
 /// How many of `samples` fit into bindings and the budget.
 fn fitting(gpu: &Gpu, plan: &Plan, samples: usize) -> Result<usize> {
     let binding = gpu.binding_limit();
@@ -256,7 +274,7 @@ fn most_dispatches(gpu: &Gpu, plan: &Plan, capacity: usize) -> usize {
 }
 
 /// Weights, coefficients and tables on the device.
-async fn constants(gpu: &Gpu, plan: &Plan) -> Result<Vec<wgpu::Buffer>> {
+pub(super) async fn constants(gpu: &Gpu, plan: &Plan) -> Result<Vec<wgpu::Buffer>> {
     let binding = gpu.binding_limit();
     if let Some(large) = plan.constants.iter().find(|c| 4 * c.words.len() as u64 > binding) {
         return Err(Error::OutOfMemory {

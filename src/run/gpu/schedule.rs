@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::budget::Budget;
-use crate::kernel::{Window, WindowWords};
+use crate::kernel::{Kernel, MOST_STEPS, Scope, Window, WindowWords};
 use crate::plan::{Part, Plan, Step};
 
 /// One dispatch: a plan step on a part of the batch.
@@ -24,6 +24,8 @@ pub(super) struct Schedule {
     pub dispatches: Vec<Dispatch>,
     pub entries: Vec<WindowWords>,
     budget: Budget,
+    /// Loop rounds of an invocation, where one sums over samples.
+    rounds: u64,
     /// Dense operations since the last break.
     work: u64,
 }
@@ -31,7 +33,12 @@ pub(super) struct Schedule {
 impl Schedule {
     /// No dispatches yet.
     pub fn new(budget: Budget) -> Schedule {
-        Schedule { dispatches: Vec::new(), entries: Vec::new(), budget, work: 0 }
+        Schedule { dispatches: Vec::new(), entries: Vec::new(), budget, rounds: u64::MAX, work: 0 }
+    }
+
+    /// With so many loop rounds in an invocation at most.
+    pub fn with_rounds(self, rounds: u64) -> Schedule {
+        Schedule { rounds, ..self }
     }
 
     /// All dispatches of a window of a plan, with which all samples end.
@@ -47,33 +54,65 @@ impl Schedule {
     /// buffers share memory.
     pub fn part(&mut self, plan: &Plan, window: Window, part: Part, samples: &[Range<usize>]) {
         for (number, step, window) in plan.walk(window, part) {
-            samples.iter().for_each(|samples| self.step(step, number, window, samples.clone()));
+            for window in slices(&step.kernel, window) {
+                samples.iter().for_each(|samples| self.step(step, number, window, samples.clone()));
+            }
         }
     }
 
     /// Adds the dispatches of one plan step.
     pub fn step(&mut self, step: &Step, number: usize, window: Window, samples: Range<usize>) {
-        let groups = step.kernel.groups(window.steps);
-        let work = step.kernel.work(window.steps).max(1);
+        let kernel = &step.kernel;
+        let groups = kernel.groups(window.steps);
+        let work = kernel.work(window.steps).max(1);
         let (most, axis) = (self.budget.dispatch.max(1), u64::from(self.budget.axis));
-        let (begin, beyond) = (samples.start as u64, samples.end as u64);
-        let samples = (most / work).clamp(1, axis).min(window.batch as u64);
         // A sample that is too much for one dispatch is split by workgroups.
         let pieces = work.div_ceil(most);
-        let piece = groups.div_ceil(pieces).clamp(1, axis * axis);
+        let (begin, beyond) = (samples.start as u64, samples.end as u64);
+        let fitting = (most / work).max(1).min(window.batch as u64);
+        if kernel.scope() == Scope::Once {
+            self.pieces(number, groups, (pieces, work), 1, |group, end| window.words(0, group, end));
+            return;
+        }
+        let together = kernel.scope() == Scope::Batch;
+        let samples = if together { self.summed(kernel, window, fitting) } else { fitting.min(axis) };
         for first in (begin..beyond).step_by(samples as usize) {
             let samples = samples.min(beyond - first);
-            for group in (0..groups).step_by(piece as usize) {
-                let end = (group + piece).min(groups);
-                let x = (end - group).min(axis);
-                let z = (end - group).div_ceil(x);
-                let words = window.words(first as u32, group as u32, end as u32);
-                let breaks = self.work + work * samples / pieces > self.budget.submission && self.work > 0;
-                self.work = work * samples / pieces + if breaks { 0 } else { self.work };
-                let entry = self.entry(words);
-                let grid = [x as u32, samples as u32, z as u32];
-                self.dispatches.push(Dispatch { step: number, entry, grid, breaks });
-            }
+            let words = |group, end| {
+                let words = window.words(first as u32, group, end);
+                if together { WindowWords { samples: samples as u32, ..words } } else { words }
+            };
+            self.pieces(number, groups, (pieces, work * samples), if together { 1 } else { samples }, words);
+        }
+    }
+
+    /// Samples that a dispatch sums over, where so many are not too much work.
+    fn summed(&self, kernel: &Kernel, window: Window, fitting: u64) -> u64 {
+        let at_once = kernel.samples_at_once();
+        let rounds = self.rounds / kernel.rounds(window.steps).max(1);
+        let most = fitting.min(rounds.saturating_mul(at_once)).max(1);
+        if most > at_once { most - most % at_once } else { most }
+    }
+
+    /// Adds a dispatch of so many workgroups, in pieces.
+    fn pieces(
+        &mut self,
+        step: usize,
+        groups: u64,
+        (pieces, work): (u64, u64),
+        samples: u64,
+        words: impl Fn(u32, u32) -> WindowWords,
+    ) {
+        let axis = u64::from(self.budget.axis);
+        let piece = groups.div_ceil(pieces).clamp(1, axis * axis);
+        for group in (0..groups).step_by(piece as usize) {
+            let end = (group + piece).min(groups);
+            let x = (end - group).min(axis);
+            let z = (end - group).div_ceil(x);
+            let breaks = self.work + work / pieces > self.budget.submission && self.work > 0;
+            self.work = work / pieces + if breaks { 0 } else { self.work };
+            let entry = self.entry(words(group as u32, end as u32));
+            self.dispatches.push(Dispatch { step, entry, grid: [x as u32, samples as u32, z as u32], breaks });
         }
     }
 
@@ -84,6 +123,18 @@ impl Schedule {
         }
         self.entries.len() - 1
     }
+}
+
+/// The windows that a kernel takes one after the other: those with neurons keep a bit for each step.
+fn slices(kernel: &Kernel, window: Window) -> impl Iterator<Item = Window> + use<> {
+    let most = if kernel.population().is_some() { MOST_STEPS } else { window.steps.max(1) };
+    (0..window.steps).step_by(most).map(move |at| Window {
+        start: window.start + at,
+        steps: most.min(window.steps - at),
+        at: window.at + at,
+        clock: window.clock + at as u64,
+        ..window
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,16 @@
 
 mod cpu;
 
-pub(crate) use cpu::CpuTraining;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::machine::Device;
+use crate::error::Result;
+use crate::plan::TrainingPlan;
+#[cfg(feature = "gpu")]
+use crate::run::gpu::GpuTraining;
+
+use cpu::CpuTraining;
 
 /// A batch as a machine of training takes it.
 #[derive(Clone, Copy, Debug)]
@@ -26,4 +35,90 @@ pub(crate) struct BatchResult {
     pub spikes: Vec<u64>,
     /// The most spikes of a neuron in a step, of every population.
     pub most_spikes: Vec<u32>,
+}
+
+/// A plan of training with its memory, on a device.
+#[derive(Debug)]
+pub(crate) enum TrainingMachine {
+    /// On the CPU.
+    Cpu(CpuTraining),
+    /// On a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Box<GpuTraining>),
+}
+
+impl TrainingMachine {
+    /// With the constants of the plan as they are.
+    ///
+    /// # Errors
+    /// Parameters that do not fit on the device, a device that is lost.
+    pub fn new(
+        device: &Device,
+        training: Arc<TrainingPlan>,
+        threads: Option<Arc<rayon::ThreadPool>>,
+    ) -> Result<TrainingMachine> {
+        Ok(match device {
+            Device::Cpu => TrainingMachine::Cpu(CpuTraining::new(training, threads, true)),
+            Device::Reference => TrainingMachine::Cpu(CpuTraining::new(training, threads, false)),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => {
+                let machine = pollster::block_on(GpuTraining::new(gpu.clone(), training))?;
+                TrainingMachine::Gpu(Box::new(machine))
+            }
+        })
+    }
+
+    /// The words of a constant.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn shared(&self, constant: usize) -> Result<Cow<'_, [u32]>> {
+        match self {
+            TrainingMachine::Cpu(machine) => Ok(machine.shared(constant).into()),
+            #[cfg(feature = "gpu")]
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.shared(constant)),
+        }
+    }
+
+    /// Sets the words of a constant.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn set_shared(&mut self, constant: usize, words: &[u32]) -> Result<()> {
+        match self {
+            TrainingMachine::Cpu(machine) => {
+                machine.shared_mut(constant).copy_from_slice(words);
+                Ok(())
+            }
+            #[cfg(feature = "gpu")]
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.set_shared(constant, words)),
+        }
+    }
+
+    /// The gradients of a batch, added to what is there.
+    ///
+    /// # Errors
+    /// A batch that does not fit on the device, a device that is lost.
+    pub fn gradients(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+        match self {
+            TrainingMachine::Cpu(machine) => machine.gradients(batch),
+            #[cfg(feature = "gpu")]
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.gradients(batch)),
+        }
+    }
+
+    /// A step of the optimiser.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn optimise(&mut self) -> Result<()> {
+        match self {
+            TrainingMachine::Cpu(machine) => {
+                machine.optimise();
+                Ok(())
+            }
+            #[cfg(feature = "gpu")]
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.optimise()),
+        }
+    }
 }

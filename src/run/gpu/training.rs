@@ -1,0 +1,218 @@
+//! Plans of training on a GPU: parameters, gradients and moments stay there; losses and counters come back after a batch.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::batch::upload;
+use super::context::Gpu;
+use super::mapped;
+use super::prepared::{self, Prepared, Room};
+use super::schedule::Schedule;
+use crate::error::{Error, Result};
+use crate::kernel::grad::loss::RESULTS;
+use crate::kernel::{TALLY_WORDS, Window};
+use crate::plan::{Holds, Part, Plan, TrainingPlan};
+use crate::run::training::{Batch, BatchResult};
+
+/// A plan of training with its memory.
+#[derive(Debug)]
+pub(crate) struct GpuTraining {
+    gpu: Gpu,
+    training: Arc<TrainingPlan>,
+    /// The steps of the plan: what its constants hold is on the device.
+    plan: Arc<Plan>,
+    /// The memory that all samples share.
+    constants: Vec<wgpu::Buffer>,
+    prepared: Option<Prepared>,
+    /// What the host looks at after every batch, as it is on the device.
+    known: HashMap<usize, Vec<u32>>,
+}
+
+impl GpuTraining {
+    /// With the constants of the plan as they are.
+    ///
+    /// # Errors
+    /// Parameters that do not fit, a device that is lost.
+    pub async fn new(gpu: Gpu, training: Arc<TrainingPlan>) -> Result<GpuTraining> {
+        let constants = prepared::constants(&gpu, &training.plan).await?;
+        let mut plan = training.plan.clone();
+        plan.constants.iter_mut().for_each(|constant| constant.words = Vec::new());
+        let plan = Arc::new(plan);
+        Ok(GpuTraining { gpu, training, plan, constants, prepared: None, known: HashMap::new() })
+    }
+
+    /// The words of a constant.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn shared(&self, constant: usize) -> Result<Cow<'_, [u32]>> {
+        if let Some(words) = self.known.get(&constant) {
+            return Ok(words.into());
+        }
+        let words = mapped::mapped(&self.gpu, &[self.constant(constant)]).await?;
+        Ok(words.into_iter().next().unwrap_or_default().into())
+    }
+
+    /// Sets the words of a constant.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn set_shared(&mut self, constant: usize, words: &[u32]) -> Result<()> {
+        self.known.remove(&constant);
+        let write = || self.gpu.queue().write_buffer(&self.constants[constant], 0, bytemuck::cast_slice(words));
+        self.gpu.checked("a constant", write).await
+    }
+
+    /// The gradients of a batch, in as many parts as memory asks for.
+    ///
+    /// # Errors
+    /// A sample that does not fit, or a batch with batch norm; a device that is lost.
+    pub async fn gradients(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+        let all = batch.samples.len();
+        self.prepare(all).await?;
+        self.known.clear();
+        let capacity = self.prepared()?.capacity();
+        if capacity < all
+            && let Some(norm) = self.training.norms.first()
+        {
+            let message = format!(
+                "`{}` takes the statistics of a whole batch, of which {capacity} of {all} samples fit: use smaller batches",
+                norm.layer
+            );
+            return Err(Error::OutOfMemory { device: self.gpu.info().name.clone(), message });
+        }
+        let populations = self.plan.populations.len();
+        let mut result =
+            BatchResult { spikes: vec![0; populations], most_spikes: vec![0; populations], ..Default::default() };
+        for first in (0..all).step_by(capacity) {
+            self.part_of(batch, first..all.min(first + capacity), &mut result).await?;
+        }
+        Ok(result)
+    }
+
+    /// A step of the optimiser.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn optimise(&mut self) -> Result<()> {
+        self.prepare(1).await?;
+        self.known.clear();
+        let schedule = self.schedule(1, Part::End);
+        let prepared = self.prepared()?;
+        self.gpu.checked("a step of the optimiser", || submit(prepared, &schedule, self.encoder())).await
+    }
+
+    /// Memory for a batch, or for as much of it as fits.
+    async fn prepare(&mut self, samples: usize) -> Result<()> {
+        if self.prepared.as_ref().is_some_and(|p| p.capacity() >= samples || p.is_full()) {
+            return Ok(());
+        }
+        self.prepared = None;
+        let dispatches = |part| self.schedule(samples, part).dispatches.len();
+        let room = Room::Entries(dispatches(Part::Steps).max(dispatches(Part::End)));
+        let prepared = Prepared::with_constants(&self.gpu, self.plan.clone(), samples, room, &self.constants);
+        self.prepared = Some(prepared.await?);
+        Ok(())
+    }
+
+    fn prepared(&self) -> Result<&Prepared> {
+        self.prepared.as_ref().ok_or_else(|| self.gpu.error("nothing is prepared"))
+    }
+
+    /// The dispatches of a part of the plan.
+    fn schedule(&self, samples: usize, part: Part) -> Schedule {
+        let mut schedule = Schedule::new(self.gpu.budget()).with_rounds(self.gpu.most_rounds());
+        schedule.part(&self.plan, self.window(samples), part, std::slice::from_ref(&(0..samples)));
+        schedule
+    }
+
+    /// All steps of so many samples.
+    fn window(&self, samples: usize) -> Window {
+        Window { batch: samples, start: 0, steps: self.plan.request.steps, at: 0, clock: 0 }
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(&self.plan.name) })
+    }
+
+    /// The gradients of some samples, added to what is there.
+    async fn part_of(&mut self, batch: &Batch<'_>, own: Range<usize>, result: &mut BatchResult) -> Result<()> {
+        let (prepared, samples) = (self.prepared()?, own.len());
+        let schedule = self.schedule(samples, Part::Steps);
+        let window = self.window(samples);
+        let work = || {
+            if let Holds::Edge(edge) = self.plan.buffers[self.plan.input].holds {
+                upload(&self.gpu, prepared.buffer(self.plan.input), &edge, window, &batch.samples[own.clone()]);
+            }
+            let each = batch.labels[own.clone()].iter().zip(&batch.seeds[own.clone()]);
+            let facts: Vec<u32> = each.flat_map(|(label, seed)| [*label, *seed]).collect();
+            self.gpu.queue().write_buffer(prepared.buffer(self.training.facts), 0, bytemuck::cast_slice(&facts));
+            let mut encoder = self.encoder();
+            self.clear(prepared, &mut encoder, own.start == 0, samples);
+            submit(prepared, &schedule, encoder);
+        };
+        self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
+        self.read(samples, result).await
+    }
+
+    /// Records that counters and what adds up start at zero.
+    fn clear(&self, prepared: &Prepared, encoder: &mut wgpu::CommandEncoder, first: bool, samples: usize) {
+        prepared.clear_counters(encoder, samples);
+        for &buffer in &self.training.cleared {
+            let bytes = 4 * self.plan.buffers[buffer].holds.words(self.plan.request.steps, samples) as u64;
+            encoder.clear_buffer(prepared.buffer(buffer), 0, Some(bytes));
+        }
+        for &constant in self.training.cleared_constants.iter().filter(|_| first) {
+            encoder.clear_buffer(&self.constants[constant], 0, None);
+        }
+    }
+
+    /// Waits for losses and counters, and for what the host computes with.
+    async fn read(&mut self, samples: usize, result: &mut BatchResult) -> Result<()> {
+        let (prepared, plan, training) = (self.prepared()?, &self.plan, &self.training);
+        let tallies = plan.populations.iter().map(|population| population.tally);
+        let buffers = std::iter::once(training.results).chain(tallies);
+        let looked_at: Vec<usize> =
+            training.square_sums.into_iter().chain(training.populations.iter().map(|p| p.gradients)).collect();
+        let sources: Vec<_> = buffers
+            .map(|buffer| (prepared.buffer(buffer), plan.buffers[buffer].holds.words(plan.request.steps, samples)))
+            .chain(looked_at.iter().map(|&constant| self.constant(constant)))
+            .collect();
+        let mut words = mapped::mapped(&self.gpu, &sources).await?.into_iter();
+        for value in words.next().unwrap_or_default().chunks_exact(RESULTS) {
+            result.losses.push(f32::from_bits(value[0]));
+            result.correct += usize::from(f32::from_bits(value[1]) == 1.0);
+        }
+        // In this order, so that no more words are taken than there are populations.
+        for ((spikes, most), words) in result.spikes.iter_mut().zip(&mut result.most_spikes).zip(words.by_ref()) {
+            for tally in words.chunks_exact(TALLY_WORDS) {
+                *spikes += u64::from(tally[0]);
+                *most = tally[3].max(*most);
+            }
+        }
+        self.known = looked_at.into_iter().zip(words).collect();
+        Ok(())
+    }
+
+    /// A constant and the number of its words.
+    fn constant(&self, constant: usize) -> (&wgpu::Buffer, usize) {
+        (&self.constants[constant], self.training.plan.constants[constant].words.len())
+    }
+}
+
+/// Submits dispatches, behind what has been recorded.
+fn submit(prepared: &Prepared, schedule: &Schedule, mut encoder: wgpu::CommandEncoder) {
+    let device = prepared.gpu.device();
+    prepared.tell(schedule);
+    let mut begin = 0;
+    for end in (1..schedule.dispatches.len()).filter(|&at| schedule.dispatches[at].breaks) {
+        prepared.record(&mut encoder, &schedule.dispatches[begin..end]);
+        let next = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(&prepared.plan.name) });
+        prepared.gpu.queue().submit([std::mem::replace(&mut encoder, next).finish()]);
+        begin = end;
+    }
+    prepared.record(&mut encoder, &schedule.dispatches[begin..]);
+    prepared.gpu.queue().submit([encoder.finish()]);
+}
