@@ -112,7 +112,7 @@ fn check(what: &str, neuron: &Neuron, dialect: Dialect, kind: SurrogateKind, det
     let fixed: Vec<Option<f64>> = seen.iter().map(|(_, s)| detach.then_some(*s)).collect();
     let mut back = Back { state: State { v: 0.7, i: 0.3 }, x: 0.0 };
     let mut sums = [0.0; COEFFICIENT_GRADIENTS];
-    let mut by_x = vec![0.0; STEPS];
+    let mut by_x = [0.0; STEPS];
     for t in (0..STEPS).rev() {
         let (h, s) = seen[t];
         let surrogate = kind.derivative(alpha as f32, (h - f64::from(c.threshold)) as f32);
