@@ -23,7 +23,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> learned: array<f32>;
 
 const NEURONS: u32 = p.population.output.cells * p.population.output.channels;
-const STRETCH: u32 = 32u;
+const STRETCH: u32 = min(32u, p.steps);
 const STRETCHES: u32 = (p.steps + STRETCH - 1u) / STRETCH;
 const STORED: bool = p.population.records == 1u;
 

@@ -24,6 +24,12 @@ impl Budget {
             _ => Budget::default(),
         }
     }
+
+    /// For training, whose statistics are those of a whole batch: a card of its own says when its memory is at an end, unless
+    /// less was asked for.
+    pub(super) fn for_training(self, info: &AdapterInfo) -> Budget {
+        if info.kind == "discrete" && self == Budget::of(info) { Budget { memory: u64::MAX, ..self } } else { self }
+    }
 }
 
 impl Default for Budget {

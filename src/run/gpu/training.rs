@@ -36,6 +36,7 @@ impl GpuTraining {
     /// # Errors
     /// Parameters that do not fit, a device that is lost.
     pub async fn new(gpu: Gpu, training: Arc<TrainingPlan>) -> Result<GpuTraining> {
+        let gpu = gpu.with_budget(gpu.budget().for_training(gpu.info()));
         let constants = prepared::constants(&gpu, &training.plan).await?;
         let mut plan = training.plan.clone();
         plan.constants.iter_mut().for_each(|constant| constant.words = Vec::new());

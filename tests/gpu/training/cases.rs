@@ -3,12 +3,12 @@
 use saltatory::layer::{Layer, Pool, PoolKind};
 use saltatory::network::{Builder, InputKind, InputSpec, Network, compile_training};
 use saltatory::neuron::rules::{Reset, RuleChanges, SpikesPerStep};
-use saltatory::neuron::{
-    CubaLi, CubaLif, Decay, Dialect, If, Integrator, Li, Lif, Neuron, Param, ParametricLif, Threshold,
-};
+use saltatory::neuron::{CubaLi, CubaLif, Dialect, If, Integrator, Li, Lif, Neuron};
 use saltatory::plan::{Plan, RatePenalty, TrainingRequest};
 use saltatory::tensor::Tensor;
 use saltatory::train::{Loss, LossKind, Momentum, Optimiser, Over, SurrogateKind, TrainOptions};
+
+use super::families;
 
 /// A network, how it is trained, and on what.
 #[derive(Clone)]
@@ -27,11 +27,11 @@ const LONG: usize = 70;
 pub const BATCH: usize = 11;
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![images(), residual(), joined(), sequence(), long(), long_current(), counts(), drawn()];
-    cases.extend(surrogates());
-    cases.extend(losses());
-    cases.extend(learned());
-    cases.extend(neurons());
+    let mut cases = vec![images(), residual(), wide(), joined(), sequence(), long(), long_current(), counts(), drawn()];
+    cases.extend(families::surrogates());
+    cases.extend(families::losses());
+    cases.extend(families::learned());
+    cases.extend(families::neurons());
     cases
 }
 
@@ -66,7 +66,7 @@ pub fn plan(case: &Case) -> Plan {
 }
 
 impl Case {
-    fn new(name: impl Into<String>, builder: Builder, constant: bool, options: TrainOptions) -> Case {
+    pub fn new(name: impl Into<String>, builder: Builder, constant: bool, options: TrainOptions) -> Case {
         let mut network = builder.build().unwrap();
         network.init(3).unwrap();
         network.nodes.iter_mut().for_each(|node| liven(&mut node.layer));
@@ -121,7 +121,12 @@ fn liven(layer: &mut Layer) {
     }
 }
 
-fn input(shape: &[usize], kind: InputKind) -> Builder {
+/// A neuron that fires at little.
+fn easy() -> Lif {
+    Lif { threshold: 0.2.into(), ..Lif::tau(2.0) }
+}
+
+pub fn input(shape: &[usize], kind: InputKind) -> Builder {
     Network::new(shape).input(InputSpec { kind, ..Default::default() })
 }
 
@@ -129,11 +134,11 @@ fn pool(kind: PoolKind, kernel: usize, stride: usize, padding: usize) -> Layer {
     Layer::Pool(Pool { kind, kernel: vec![kernel; 2], stride: vec![stride; 2], padding: vec![padding; 2] })
 }
 
-fn loss(kind: LossKind, over: Over) -> Loss {
+pub fn loss(kind: LossKind, over: Over) -> Loss {
     Loss { kind, over }
 }
 
-fn sgd() -> Optimiser {
+pub fn sgd() -> Optimiser {
     Optimiser::Sgd { lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.01 }
 }
 
@@ -142,7 +147,7 @@ fn images() -> Case {
     let first = input(&[2, 9, 8], InputKind::Real).conv2d(12, 3).padding(1).batch_norm().spiking(Lif::tau(2.0));
     let second = first.layer(pool(PoolKind::Max, 3, 2, 1)).conv2d(10, 3).groups(2).dilation(2).padding(1);
     let third = second.batch_norm().spiking(Lif::tau(2.0)).dropout(0.3).layer(pool(PoolKind::Average, 2, 1, 0));
-    let builder = third.flatten().linear(9).spiking(Lif::tau(2.0)).linear(5).spiking(Lif::tau(2.0));
+    let builder = third.flatten().linear(9).spiking(easy()).linear(5).spiking(easy());
     let options = TrainOptions { clip_norm: Some(0.5), seed: 5, ..Default::default() };
     Case::new("images", builder, true, options)
 }
@@ -161,6 +166,19 @@ fn residual() -> Case {
         ..Default::default()
     };
     Case::new("residual", counted.linear(4).spiking(Li::default()), false, options)
+}
+
+/// More channels than a workgroup takes, and than are brought near at once.
+fn wide() -> Case {
+    let first = input(&[3, 6, 6], InputKind::Bits).conv2d(70, 3).padding(1).spiking(Lif::tau(2.0));
+    let second = first.conv2d(36, 2).stride(2).spiking(Lif::tau(2.0)).flatten().linear(4).spiking(Lif::tau(2.0));
+    let options = TrainOptions {
+        loss: loss(LossKind::Mse, Over::Mean),
+        optimiser: sgd(),
+        surrogate: SurrogateKind::Triangle.into(),
+        ..Default::default()
+    };
+    Case::new("wide", second, false, options)
 }
 
 /// What holds for all steps joins what does not: its gradients are summed over time.
@@ -239,126 +257,4 @@ fn counts() -> Case {
         ..Default::default()
     };
     Case::new("counts", builder, false, options)
-}
-
-/// Each surrogate.
-fn surrogates() -> impl Iterator<Item = Case> {
-    SurrogateKind::ALL.into_iter().map(|kind| {
-        let builder = input(&[9], InputKind::Bits).linear(33).spiking(Lif::tau(2.0)).linear(4).spiking(Lif::tau(3.0));
-        let options = TrainOptions {
-            loss: loss(LossKind::Mse, Over::Mean),
-            optimiser: sgd(),
-            surrogate: kind.into(),
-            ..Default::default()
-        };
-        Case::new(format!("surrogate {kind:?}"), builder, false, options)
-    })
-}
-
-/// Each loss, of spikes, of potentials, and of an output that holds for all steps.
-fn losses() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for kind in [LossKind::CrossEntropy, LossKind::Mse] {
-        for over in [Over::Mean, Over::Sum, Over::Last, Over::EachStep] {
-            let spikes = input(&[6], InputKind::Bits).linear(17).spiking(Lif::tau(2.0)).linear(5);
-            for (what, builder) in [
-                ("spikes", spikes.clone().spiking(Lif::tau(2.0))),
-                ("potentials", spikes.spiking(Li::default())),
-                ("a constant", input(&[6], InputKind::Real).linear(8).linear(5)),
-            ] {
-                let options = TrainOptions {
-                    loss: loss(kind, over),
-                    optimiser: sgd(),
-                    surrogate: SurrogateKind::Triangle.into(),
-                    ..Default::default()
-                };
-                cases.push(Case::new(
-                    format!("{kind:?} over {over:?} of {what}"),
-                    builder,
-                    what == "a constant",
-                    options,
-                ));
-            }
-        }
-    }
-    cases
-}
-
-/// Parameters of neurons: one for all, for each channel, for each neuron; in a cycle.
-fn learned() -> Vec<Case> {
-    let options = TrainOptions {
-        optimiser: Optimiser::Sgd { lr: 0.02, momentum: 0.9, nesterov: true, weight_decay: 0.0 },
-        surrogate: SurrogateKind::Sigmoid.into(),
-        clip_norm: Some(1.0),
-        ..Default::default()
-    };
-    let stem = || input(&[2, 4, 3], InputKind::Bits).conv2d(5, 2);
-    let each = |shape: &[usize]| Param::Each {
-        shape: shape.to_vec(),
-        values: (0..shape.iter().product()).map(|i: usize| 0.5 + 0.01 * i as f64).collect(),
-    };
-    let lif =
-        |shape: &[usize]| Neuron::from(Lif { threshold: each(shape), ..Lif::tau(2.0) }).learning(&["threshold", "tau"]);
-    let cycle = Neuron::from(CubaLif { threshold: 0.4.into(), ..Default::default() }).learning(&["threshold"]);
-    let with = |name: &str, builder: Builder| {
-        Case::new(
-            format!("learned: {name}"),
-            builder.flatten().linear(3).spiking(Lif::tau(2.0)),
-            false,
-            options.clone(),
-        )
-    };
-    vec![
-        with("one for all", stem().spiking(ParametricLif::default())),
-        with("each channel", stem().spiking(lif(&[5]))),
-        with("each neuron", stem().spiking(lif(&[5, 3, 2]))),
-        with("in a cycle", stem().flatten().linear(6).spiking(cycle).recurrent(true)),
-    ]
-}
-
-/// Families and dialects of neurons.
-fn neurons() -> impl Iterator<Item = Case> {
-    use Dialect::{Norse, Sinabs, SnnTorch, SpikingJelly};
-    let changed = |changes: RuleChanges| Neuron::from(Lif::tau(2.0)).with(changes);
-    let tau = |tau: f64| Decay::Tau(tau.into());
-    let norse = CubaLif { decay_syn: tau(5e-3), decay_mem: tau(3e-3), ..Default::default() };
-    let late = RuleChanges { reset_delay: Some(1), ..Default::default() };
-    let subtract = RuleChanges { reset: Some(Reset::Subtract), ..Default::default() };
-    let kinds: Vec<(&str, Dialect, Neuron)> = vec![
-        ("if", SpikingJelly, If::default().into()),
-        ("lif", SpikingJelly, Lif::tau(2.0).into()),
-        ("lif, subtracted", SpikingJelly, changed(subtract.clone())),
-        ("lif, late", SpikingJelly, changed(late.clone())),
-        ("lif, late and subtracted", SpikingJelly, changed(late.over(&subtract))),
-        ("lif, input kept", SpikingJelly, changed(RuleChanges { reset_keeps_input: Some(true), ..late.clone() })),
-        ("lif, residual", SpikingJelly, changed(RuleChanges { reset_residual: Some(true), ..subtract.clone() })),
-        (
-            "lif, residual, hard",
-            SpikingJelly,
-            changed(RuleChanges { reset_residual: Some(true), ..Default::default() }),
-        ),
-        ("lif, reset adds", SpikingJelly, changed(RuleChanges { reset_adds: Some(true), ..Default::default() })),
-        ("lif, floored", SpikingJelly, changed(RuleChanges { v_min: Some(-0.05), ..Default::default() })),
-        ("lif, detached", SpikingJelly, changed(RuleChanges { detach_reset: Some(true), ..Default::default() })),
-        ("lif", SnnTorch, Lif::beta(0.8).into()),
-        ("cuba", SnnTorch, CubaLif::default().into()),
-        ("cuba", Norse, norse.into()),
-        ("lif", Sinabs, Lif::tau(3.0).into()),
-        ("cuba", Sinabs, CubaLif::default().into()),
-        ("plif", SpikingJelly, ParametricLif::default().into()),
-        ("threshold", SpikingJelly, Threshold::default().into()),
-        ("li", SpikingJelly, Li::default().into()),
-        ("cuba li", SpikingJelly, CubaLi::default().into()),
-        ("integrator", SpikingJelly, Integrator::default().into()),
-    ];
-    kinds.into_iter().map(|(name, dialect, neuron)| {
-        let builder = input(&[8], InputKind::Real).dialect(dialect).linear(20).spiking(neuron).linear(4);
-        let options = TrainOptions {
-            loss: loss(LossKind::Mse, Over::Mean),
-            optimiser: sgd(),
-            surrogate: SurrogateKind::Triangle.into(),
-            ..Default::default()
-        };
-        Case::new(format!("{name} of {dialect:?}"), builder, false, options)
-    })
 }

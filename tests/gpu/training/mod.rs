@@ -5,6 +5,7 @@
 //! Adam depend: there what is compared is up to [`TOLERANCE`] of the largest value of a tensor.
 
 mod cases;
+mod families;
 mod sabotage;
 
 use std::collections::BTreeMap;
@@ -63,7 +64,8 @@ fn difference(expected: &[Outcome], got: &[Outcome], tolerance: f32) -> Option<S
             let pairs = values.iter().zip(&others[name]).enumerate();
             // One value alone is a sum in which much cancels.
             let tolerance = if values.len() == 1 { 10.0 * tolerance } else { tolerance };
-            let off = pairs.into_iter().find(|(_, (a, b))| !((*a - *b).abs() <= tolerance * largest));
+            let off =
+                pairs.into_iter().find(|(_, (a, b))| (*a - *b).abs() > tolerance * largest || a.is_nan() != b.is_nan());
             if let Some((at, (a, b))) = off {
                 return Some(format!("step {step}, {name} at {at}: expected {a:e}, got {b:e}, largest {largest:e}"));
             }
