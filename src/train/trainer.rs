@@ -134,7 +134,8 @@ impl Trainer {
     /// it: one frame that holds for all steps, or a frame for each of them, as many in all samples of a batch.
     ///
     /// # Errors
-    /// Samples or labels that do not fit. A loss or gradients that are not finite: the parameters are as they were.
+    /// Samples or labels that do not fit. A loss or gradients that are not finite: the parameters are as they were, but for
+    /// the running statistics of batch norm.
     pub fn step(&mut self, samples: &[&[f32]], labels: &[u32]) -> Result<StepReport> {
         let report = self.accumulate(samples, labels, samples.len())?;
         self.follow(report.gradient_norm)?;
@@ -182,6 +183,15 @@ impl Trainer {
                 layer,
                 format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients"),
             ));
+        }
+        let populations = plan.plan.populations.iter().zip(&result.most_spikes);
+        let beyond = populations.map(|(p, &most)| (p.layer.clone(), most, p.layout.largest(), p.fires));
+        if let Some((layer, most, largest, _)) =
+            beyond.into_iter().find(|(_, most, largest, fires)| *fires && most > largest)
+        {
+            self.clear_gradients()?;
+            let message = format!("a neuron fired {most} times in a step, more than the {largest} that are counted");
+            return Err(Error::layer(layer, message));
         }
         let rate = |(at, spikes): (usize, &u64)| {
             let population = &plan.plan.populations[at];

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use saltatory::io::dataset::Dataset;
 use saltatory::network::{Readout, file};
-use saltatory::run::{Device, Options};
+use saltatory::run::Options;
 use saltatory::train::schedule::Length;
 use saltatory::train::{Augmenter, Checkpoint, Over, Progress, Recipe, TrainOptions, Trainer, split};
 use saltatory::{Error, Network, Result, Session};
@@ -189,8 +189,7 @@ fn network(arguments: &Arguments) -> Result<(Network, Recipe)> {
 
 /// How the network runs, in training and in validation, on samples of so many frames.
 fn options(arguments: &Arguments, network: &Network, frames: Option<usize>) -> Result<Options> {
-    // Training is on the CPU so far.
-    let device = if arguments.device == "auto" { Device::Cpu } else { devices::choose(&arguments.device)? };
+    let device = devices::choose(&arguments.device)?;
     let steps = arguments.model.steps.or(if network.steps.is_none() { frames } else { None });
     if steps.or(network.steps).is_none() {
         let message = "the network fixes no steps and the samples have no time: say how many steps each has (--steps)";
