@@ -142,10 +142,11 @@ pub fn sgd() -> Optimiser {
     Optimiser::Sgd { lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.01 }
 }
 
-/// Batch statistics, of a constant and of a series; dropout; pools with overlap and padding; gradients that are clipped.
+/// Batch statistics, of a constant and of a series (the gradients of a bias before them would be noise); dropout; pools with overlap and padding; gradients that are clipped.
 fn images() -> Case {
-    let first = input(&[2, 9, 8], InputKind::Real).conv2d(12, 3).padding(1).batch_norm().spiking(Lif::tau(2.0));
-    let second = first.layer(pool(PoolKind::Max, 3, 2, 1)).conv2d(10, 3).groups(2).dilation(2).padding(1);
+    let first =
+        input(&[2, 9, 8], InputKind::Real).conv2d(12, 3).padding(1).no_bias().batch_norm().spiking(Lif::tau(2.0));
+    let second = first.layer(pool(PoolKind::Max, 3, 2, 1)).conv2d(10, 3).groups(2).dilation(2).padding(1).no_bias();
     let third = second.batch_norm().spiking(Lif::tau(2.0)).dropout(0.3).layer(pool(PoolKind::Average, 2, 1, 0));
     let builder = third.flatten().linear(9).spiking(easy()).linear(5).spiking(easy());
     let options = TrainOptions { clip_norm: Some(0.5), seed: 5, ..Default::default() };

@@ -19,7 +19,7 @@ const SABOTAGES: &[Sabotage] = &[
     ("the last sample of some is dropped", "images", |_, text| {
         text.replace("other < min(ROWS, end - first)", "other + 1u < min(ROWS, end - first)")
     }),
-    ("biases of a convolution get the first cell alone", "images", |_, text| {
+    ("biases of a convolution get the first cell alone", "residual", |_, text| {
         text.replace("cell < p.gradient.cells; cell++", "cell < 1u; cell++")
     }),
     ("bit planes of an input are missing", "counts", |kernel, text| match kernel {
