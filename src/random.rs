@@ -40,7 +40,7 @@ impl Stream {
 }
 
 /// An invertible 32-bit hash with little bias (Chris Wellons, hash-prospector).
-fn lowbias32(mut x: u32) -> u32 {
+pub(crate) fn lowbias32(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7feb_352d);
     x ^= x >> 15;

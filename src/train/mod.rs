@@ -19,6 +19,7 @@
 //! ```
 
 mod augment;
+mod check;
 pub mod checkpoint;
 mod options;
 mod order;
@@ -27,6 +28,7 @@ mod progress;
 mod quantise;
 pub mod recipe;
 pub mod schedule;
+mod settings;
 mod tensors;
 mod trainer;
 

@@ -1,5 +1,7 @@
 //! Numbers from formulas: weights and inputs alike.
 
+use crate::random::lowbias32;
+
 /// What the values of an input are; `k` counts them in the order `[time, batch, ...]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Values {
@@ -54,15 +56,9 @@ fn event_count(seed: u32, plane: usize, (y, x): (usize, usize), (height, width):
     if uniform(seed, tile as u32) < 0.2 && u < 0.25 { 1.0 + (u * 16.0).floor() } else { 0.0 }
 }
 
-fn mix(mut x: u32) -> u32 {
-    x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
-    x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
-    x ^ (x >> 16)
-}
-
 /// The i-th hash of a seed.
 pub(super) fn hash(seed: u32, i: u32) -> u32 {
-    mix(i ^ mix(seed.wrapping_add(0x9e37_79b9)))
+    lowbias32(i ^ lowbias32(seed.wrapping_add(0x9e37_79b9)))
 }
 
 /// The i-th number of a seed, in [0, 1).

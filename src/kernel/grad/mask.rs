@@ -8,6 +8,7 @@ use crate::kernel::edge::elementwise_groups;
 use crate::kernel::grad::loss::FACTS;
 use crate::kernel::shader::{ELEMENTWISE, Shader};
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
+use crate::random::lowbias32;
 use crate::shared::shared;
 
 /// Parameters.
@@ -69,13 +70,4 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
 pub fn hash(seed: u32, stream: u32, step: u32, element: u32) -> u32 {
     let key = lowbias32(lowbias32(seed ^ stream.wrapping_mul(0x9e37_79b9)).wrapping_add(step));
     lowbias32(lowbias32(element ^ key).wrapping_add(key))
-}
-
-/// An invertible 32-bit hash with little bias (Chris Wellons, hash-prospector).
-fn lowbias32(mut x: u32) -> u32 {
-    x ^= x >> 16;
-    x = x.wrapping_mul(0x7feb_352d);
-    x ^= x >> 15;
-    x = x.wrapping_mul(0x846c_a68b);
-    x ^ (x >> 16)
 }

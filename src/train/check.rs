@@ -1,0 +1,94 @@
+//! What a trainer refuses: settings without meaning, samples and labels that do not fit.
+
+use super::{Optimiser, Trainer};
+use crate::error::{Error, Result};
+use crate::network::InputKind;
+use crate::run::Device;
+
+impl Trainer {
+    pub(super) fn check(&self) -> Result<()> {
+        match self.options.device {
+            Device::Cpu | Device::Reference => {}
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Device::Gpu(_) => {}
+            #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+            Device::Gpu(_) => return Err(Error::Request("on the web, training is for the CPU alone".into())),
+        }
+        let positive = |what: &str, x: f64| match x.is_finite() && x >= 0.0 {
+            true => Ok(()),
+            false => Err(Error::Request(format!("{what} must be a number not below 0, got {x}"))),
+        };
+        match self.options.optimiser {
+            Optimiser::Sgd { lr, momentum, weight_decay, nesterov } => {
+                positive("the learning rate", lr)?;
+                positive("momentum", momentum)?;
+                positive("weight decay", weight_decay)?;
+                if nesterov && momentum == 0.0 {
+                    return Err(Error::Request("Nesterov's momentum needs a momentum above 0".into()));
+                }
+            }
+            Optimiser::Adam(m) | Optimiser::AdamW(m) => {
+                positive("the learning rate", m.lr)?;
+                positive("weight decay", m.weight_decay)?;
+                positive("eps", m.eps)?;
+                for beta in [m.beta1, m.beta2] {
+                    if !(0.0..1.0).contains(&beta) {
+                        return Err(Error::Request(format!("beta must be from 0 to below 1, got {beta}")));
+                    }
+                }
+            }
+        }
+        if !(self.options.surrogate.alpha.is_finite() && self.options.surrogate.alpha > 0.0) {
+            let alpha = self.options.surrogate.alpha;
+            return Err(Error::Request(format!("the surrogate's alpha must be above 0, got {alpha}")));
+        }
+        if let Some(bits) = self.options.weight_bits
+            && !(2..=16).contains(&bits)
+        {
+            return Err(Error::Request(format!("weights may have 2 to 16 bits, got {bits}")));
+        }
+        if let Some(penalty) = self.options.rate_penalty {
+            positive("the rate that is wanted", penalty.target)?;
+            positive("the weight of the rate", penalty.weight)?;
+        }
+        self.options.clip_norm.map_or(Ok(()), |norm| positive("the clip norm", norm))
+    }
+
+    /// Steps of a sample, and whether one frame holds for all of them.
+    pub(super) fn check_batch(&self, samples: &[&[f32]], labels: &[u32]) -> Result<(usize, bool)> {
+        if samples.is_empty() || samples.len() != labels.len() {
+            let (n, m) = (samples.len(), labels.len());
+            return Err(Error::Request(format!("expected samples, and a label for each: got {n} samples, {m} labels")));
+        }
+        let frame: usize = self.network.input.shape.iter().product();
+        let classes: usize = self.network.shapes()?[self.network.output].iter().product();
+        let fixed = self.options.steps.or(self.network.steps);
+        let length = samples[0].len();
+        for (at, (sample, &label)) in samples.iter().zip(labels).enumerate() {
+            let fault = |text: String| Err(Error::Request(format!("sample {at}: {text}")));
+            if sample.len() != length || length == 0 || !length.is_multiple_of(frame) {
+                let got = sample.len();
+                return fault(format!("expected {frame} values for each step, as many as the others, got {got}"));
+            }
+            if label as usize >= classes {
+                return fault(format!("expected a label from 0 to {}, got {label}", classes - 1));
+            }
+            let bad = |x: &&f32| match self.network.input.kind {
+                InputKind::Real => !x.is_finite(),
+                InputKind::Counts => f32::from(**x as u8) != **x,
+                InputKind::Bits => **x != 0.0 && **x != 1.0,
+            };
+            if let Some(x) = sample.iter().find(bad) {
+                return fault(format!("{x} is no {:?} input", self.network.input.kind).to_lowercase());
+            }
+        }
+        match (length / frame, fixed) {
+            (1, Some(steps)) => Ok((steps, true)),
+            (1, None) => Err(Error::Request("say how many steps a sample has: `steps`".into())),
+            (got, Some(steps)) if got != steps => {
+                Err(Error::Request(format!("the samples have {got} steps, {steps} are fixed")))
+            }
+            (got, _) => Ok((got, false)),
+        }
+    }
+}
