@@ -64,8 +64,9 @@ def _network(peers: dict[str, Any], workload: str, batch: int, device: str) -> l
 def _training(peers: dict[str, Any], workload: str, batch: int, device: str) -> list[Candidate]:
     """A step: forward, loss of the time-averaged output, backward, Adam. The scores are the losses of the first two."""
     net, cuda = make_net(workload), device == "cuda"
+    classes = 11 if workload == "csnn-dvs" else 10
     x = torch.from_numpy(net.input(batch)).to(device)
-    y = torch.from_numpy((hash_u32(net.seed + 950, batch) % np.uint32(net.classes)).astype(np.int64)).to(device)
+    y = torch.from_numpy((hash_u32(net.seed + 950, batch) % np.uint32(classes)).astype(np.int64)).to(device)
 
     def prepare(peer: Any, mode: Mode) -> Call:
         with torch.enable_grad():
@@ -78,7 +79,7 @@ def _training(peers: dict[str, Any], workload: str, batch: int, device: str) -> 
                 optimiser.zero_grad(set_to_none=True)
                 out = call(x)
                 if workload == "csnn-dvs":
-                    loss = nn.functional.mse_loss(out, nn.functional.one_hot(y, net.classes).float())
+                    loss = nn.functional.mse_loss(out, nn.functional.one_hot(y, classes).float())
                 else:
                     loss = nn.functional.cross_entropy(out, y)
                 loss.backward()
