@@ -61,37 +61,40 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
             let to = p.output.step_mut(output, window, t, sample);
             to.fill(0);
             for (cell, to) in to.chunks_exact_mut(p.output.cell_words()).enumerate() {
-                let at = (cell / p.out_size[1] as usize, cell % p.out_size[1] as usize);
                 for channel in 0..p.output.channels as usize {
-                    p.output.set(to, channel, pooled(p, from, at, channel));
+                    p.output.set(to, channel, pooled(p, from, cell, channel));
                 }
             }
         }
     }
 }
 
+impl Params {
+    /// The input cells under an output cell, in row-major order.
+    pub(super) fn under(&self, cell: usize) -> impl Iterator<Item = usize> + '_ {
+        let (y, x) = (cell / self.out_size[1] as usize, cell % self.out_size[1] as usize);
+        let at = |axis: usize, out: usize, tap: usize| {
+            (out * self.stride[axis] as usize + tap)
+                .checked_sub(self.pad[axis] as usize)
+                .filter(|&i| i < self.in_size[axis] as usize)
+        };
+        let width = self.kernel[1] as usize;
+        (0..self.kernel[0] as usize * width)
+            .filter_map(move |tap| Some(at(0, y, tap / width)? * self.in_size[1] as usize + at(1, x, tap % width)?))
+    }
+}
+
 /// The window's values in row-major order, reduced.
-fn pooled(p: &Params, step: &[u32], (y, x): (usize, usize), channel: usize) -> f32 {
-    let start = if p.max == 1 { f32::NEG_INFINITY } else { 0.0 };
-    let at = |axis: usize, out: usize, tap: usize| {
-        (out * p.stride[axis] as usize + tap)
-            .checked_sub(p.pad[axis] as usize)
-            .filter(|&i| i < p.in_size[axis] as usize)
-    };
-    let mut value = start;
-    for tap_y in 0..p.kernel[0] as usize {
-        for tap_x in 0..p.kernel[1] as usize {
-            if let (Some(row), Some(column)) = (at(0, y, tap_y), at(1, x, tap_x)) {
-                let cell = p.input.cell(step, row * p.in_size[1] as usize + column);
-                let next = p.input.value(cell, channel);
-                value = match p.max {
-                    // Of zeros of both signs the first stays.
-                    1 if next <= value => value,
-                    1 => next,
-                    _ => value + next,
-                };
-            }
-        }
+fn pooled(p: &Params, step: &[u32], cell: usize, channel: usize) -> f32 {
+    let mut value = if p.max == 1 { f32::NEG_INFINITY } else { 0.0 };
+    for cell in p.under(cell) {
+        let next = p.input.value(p.input.cell(step, cell), channel);
+        value = match p.max {
+            // Of zeros of both signs the first stays.
+            1 if next <= value => value,
+            1 => next,
+            _ => value + next,
+        };
     }
     if p.max == 1 { value } else { value * p.factor }
 }

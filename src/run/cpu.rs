@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
+use super::bound::run_step;
 use super::collect::SampleResult;
 use super::confident::Confident;
 use super::fast::Fast;
@@ -12,9 +13,9 @@ use super::pack::{as_packed, pack_batch};
 use super::profile::Profiler;
 use super::state::StateWords;
 use crate::error::Result;
-use crate::kernel::{Access, Bindings, Window};
+use crate::kernel::Window;
 use crate::network::Readout;
-use crate::plan::{Holds, Part, Plan, Slot, Step};
+use crate::plan::{Holds, Part, Plan, Step};
 
 /// The working memory of one sample, or of some that are computed together.
 #[derive(Debug, Default)]
@@ -212,8 +213,7 @@ impl Workspace {
         }
     }
 
-    /// Runs one plan step: written buffers are taken out of their slots, so that the others can be read meanwhile. `input`:
-    /// that of the plan, where it was not taken in.
+    /// Runs one plan step. `input`: that of the plan, where it was not taken in.
     pub(super) fn dispatch(
         &mut self,
         plan: &Plan,
@@ -222,38 +222,8 @@ impl Workspace {
         window: Window,
         input: Option<&[u32]>,
     ) {
-        let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), self.batch);
-        let slots = || step.bind.iter().zip(step.kernel.slots());
-        let mut written: Vec<(usize, Vec<u32>)> = slots()
-            .filter_map(|(slot, info)| match slot {
-                Slot::Buffer(b) if info.access == Access::Write => Some(plan.buffers[*b].slot),
-                _ => None,
-            })
-            .map(|slot| (slot, std::mem::take(&mut self.slots[slot])))
-            .collect();
-        let mut bindings = Bindings::default();
-        let mut next = written.iter_mut();
-        for (slot, info) in slots() {
-            match *slot {
-                Slot::Empty => bindings.push_read(&[]),
-                Slot::Constant(constant) => bindings.push_read(&plan.constants[constant].words),
-                Slot::Buffer(b) if info.access == Access::Write => {
-                    if let Some((_, memory)) = next.next() {
-                        bindings.push_write(&mut memory[..words(b)]);
-                    }
-                }
-                Slot::Buffer(b) => bindings.push_read(match input {
-                    Some(input) if b == plan.input => input,
-                    _ => &self.slots[plan.buffers[b].slot][..words(b)],
-                }),
-            }
-        }
-        if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {
-            step.kernel.run(window, &mut bindings);
-        }
-        for (slot, memory) in written {
-            self.slots[slot] = memory;
-        }
+        let constants = |constant: usize| plan.constants[constant].words.as_slice();
+        run_step(plan, step, fast, Window { batch: self.batch, ..window }, &mut self.slots, constants, input);
     }
 }
 

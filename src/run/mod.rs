@@ -11,6 +11,7 @@
 //!
 //! [`verify`] compares a machine with the plain twins.
 
+mod bound;
 mod collect;
 mod confident;
 pub mod cpu;

@@ -1,6 +1,6 @@
 //! What a trainer refuses: settings without meaning, samples and labels that do not fit.
 
-use super::{Optimiser, Trainer};
+use super::{Optimiser, Trainer, quantise};
 use crate::error::{Error, Result};
 use crate::network::InputKind;
 use crate::run::Device;
@@ -42,11 +42,7 @@ impl Trainer {
             let alpha = self.options.surrogate.alpha;
             return Err(Error::Request(format!("the surrogate's alpha must be above 0, got {alpha}")));
         }
-        if let Some(bits) = self.options.weight_bits
-            && !(2..=16).contains(&bits)
-        {
-            return Err(Error::Request(format!("weights may have 2 to 16 bits, got {bits}")));
-        }
+        self.options.weight_bits.map_or(Ok(()), quantise::check)?;
         if let Some(penalty) = self.options.rate_penalty {
             positive("the rate that is wanted", penalty.target)?;
             positive("the weight of the rate", penalty.weight)?;

@@ -1,7 +1,7 @@
 //! Weights of few bits, for inference after training that knew of it.
 
 use crate::error::{Error, Result};
-use crate::kernel::grad::quantise::rounded;
+use crate::kernel::grad::quantise as kernel;
 use crate::layer::Layer;
 use crate::network::Network;
 
@@ -12,10 +12,8 @@ use crate::network::Network;
 /// # Errors
 /// Less than 2 or more than 16 bits.
 pub fn quantise(network: &mut Network, bits: u32) -> Result<()> {
-    if !(2..=16).contains(&bits) {
-        return Err(Error::Request(format!("weights may have 2 to 16 bits, got {bits}")));
-    }
-    let largest = ((1u32 << (bits - 1)) - 1) as f32;
+    check(bits)?;
+    let largest = kernel::largest(bits);
     for node in &mut network.nodes {
         let (weight, outputs) = match &mut node.layer {
             Layer::Conv(conv) => (&mut conv.weight, conv.out_channels),
@@ -26,8 +24,17 @@ pub fn quantise(network: &mut Network, bits: u32) -> Result<()> {
         let inputs = weight.len() / outputs.max(1);
         for row in weight.data_mut().chunks_exact_mut(inputs.max(1)) {
             let most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
-            row.iter_mut().for_each(|w| *w = rounded(*w, most, largest));
+            row.iter_mut().for_each(|w| *w = kernel::rounded(*w, most, largest));
         }
     }
     Ok(())
+}
+
+/// Whether weights may have so many bits.
+pub(super) fn check(bits: u32) -> Result<()> {
+    if kernel::BITS.contains(&bits) {
+        return Ok(());
+    }
+    let (least, most) = (kernel::BITS.start(), kernel::BITS.end());
+    Err(Error::Request(format!("weights may have {least} to {most} bits, got {bits}")))
 }

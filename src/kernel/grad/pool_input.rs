@@ -51,7 +51,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
             let to = &mut output[p.to.offset(window, t, sample)..][..p.to.elements()];
             to.fill(0.0);
             for (cell, from) in from.chunks_exact(channels).enumerate() {
-                let cells: Vec<usize> = under(&p.pool, cell).collect();
+                let cells: Vec<usize> = p.pool.under(cell).collect();
                 for (channel, of) in from.iter().enumerate() {
                     if p.pool.max == 0 {
                         cells.iter().for_each(|cell| to[cell * channels + channel] += of * p.pool.factor);
@@ -62,19 +62,6 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
             }
         }
     }
-}
-
-/// The input cells under an output cell, in row-major order.
-fn under(p: &pool::Params, cell: usize) -> impl Iterator<Item = usize> + '_ {
-    let (y, x) = (cell / p.out_size[1] as usize, cell % p.out_size[1] as usize);
-    let at = |axis: usize, out: usize, tap: usize| {
-        (out * p.stride[axis] as usize + tap)
-            .checked_sub(p.pad[axis] as usize)
-            .filter(|&i| i < p.in_size[axis] as usize)
-    };
-    let width = p.kernel[1] as usize;
-    (0..p.kernel[0] as usize * width)
-        .filter_map(move |tap| Some(at(0, y, tap / width)? * p.in_size[1] as usize + at(1, x, tap % width)?))
 }
 
 fn first_largest(p: &pool::Params, step: &[u32], cells: &[usize], channel: usize) -> Option<usize> {

@@ -55,6 +55,14 @@ pub fn run(p: &Params, _: Window, slots: &mut Bindings<'_>) {
     quantised[biases.clone()].copy_from_slice(&weights[biases]);
 }
 
+/// Bits that weights may have.
+pub const BITS: std::ops::RangeInclusive<u32> = 2..=16;
+
+/// The largest whole number of so many bits, one of them for the sign.
+pub fn largest(bits: u32) -> f32 {
+    ((1u32 << (bits - 1)) - 1) as f32
+}
+
 /// A weight as a whole number of steps, of which the `largest` is `most`; halves go to even.
 #[inline]
 pub fn rounded(weight: f32, most: f32, largest: f32) -> f32 {

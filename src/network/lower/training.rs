@@ -70,8 +70,7 @@ impl<'a> Lowering<'a> {
         let (Some(bits), Slot::Constant(exact)) = (bits, weights) else { return weights };
         let count = self.plan.constants[exact].words.len();
         let used = self.zeros(format!("{}.q", self.graph.nodes[node].name), count);
-        let largest = ((1u32 << (bits - 1)) - 1) as f32;
-        let kernel = Kernel::Quantise(quantise::Params { largest, ..params });
+        let kernel = Kernel::Quantise(quantise::Params { largest: quantise::largest(bits), ..params });
         self.emit(node, kernel, vec![weights, Slot::Constant(used)], format!("{bits} bits"));
         if let Some(training) = &mut self.training {
             training.exact.insert(used, exact);

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::kernel::grad::loss::{FACTS, RESULTS};
 use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
 use crate::plan::{Holds, Part, Plan, Slot, Step, TrainingPlan};
+use crate::run::bound::run_step;
 use crate::run::fast::{Fast, back};
 use crate::run::pack::pack_batch;
 
@@ -119,7 +120,9 @@ impl CpuTraining {
                 self.groups.par_iter_mut().for_each(|group| {
                     for (number, step, window) in steps {
                         let fast = fast.map(|fast| (fast, *number));
-                        group.run(plan, step, fast, Window { batch: group.batch, ..*window }, shared);
+                        let window = Window { batch: group.batch, ..*window };
+                        let constants = |constant: usize| shared[constant].as_slice();
+                        run_step(plan, step, fast, window, &mut group.slots, constants, None);
                     }
                 });
                 continue;
@@ -255,38 +258,5 @@ impl Group {
     fn buffer_mut(&mut self, plan: &Plan, buffer: usize) -> &mut [u32] {
         let buffer = &plan.buffers[buffer];
         &mut self.slots[buffer.slot][..buffer.holds.words(plan.request.steps, self.batch)]
-    }
-
-    /// Runs a step of its samples: written buffers are taken out of their slots, so that the others can be read meanwhile.
-    fn run(&mut self, plan: &Plan, step: &Step, fast: Option<(&Fast, usize)>, window: Window, shared: &[Vec<u32>]) {
-        let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.request.steps, window.batch);
-        let slots = || step.bind.iter().zip(step.kernel.slots());
-        let mut written: Vec<(usize, Vec<u32>)> = slots()
-            .filter_map(|(slot, info)| match slot {
-                Slot::Buffer(b) if info.access == Access::Write => Some(plan.buffers[*b].slot),
-                _ => None,
-            })
-            .map(|slot| (slot, std::mem::take(&mut self.slots[slot])))
-            .collect();
-        let mut bindings = Bindings::default();
-        let mut next = written.iter_mut();
-        for (slot, info) in slots() {
-            match *slot {
-                Slot::Empty => bindings.push_read(&[]),
-                Slot::Constant(constant) => bindings.push_read(&shared[constant]),
-                Slot::Buffer(b) if info.access == Access::Write => {
-                    if let Some((_, memory)) = next.next() {
-                        bindings.push_write(&mut memory[..words(b)]);
-                    }
-                }
-                Slot::Buffer(b) => bindings.push_read(&self.slots[plan.buffers[b].slot][..words(b)]),
-            }
-        }
-        if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {
-            step.kernel.run(window, &mut bindings);
-        }
-        for (slot, memory) in written {
-            self.slots[slot] = memory;
-        }
     }
 }
