@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
 use crate::plan::RatePenalty;
-use crate::run::Device;
+use crate::run::{Device, Profiler};
 
 /// How a network is trained.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,8 @@ pub struct TrainOptions {
     pub device: Device,
     /// Threads; `None`: one for each core.
     pub threads: Option<usize>,
+    /// Times every step of the plan; on a CPU only.
+    pub profile: Option<Profiler>,
 }
 
 /// What is made small.

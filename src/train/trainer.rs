@@ -294,7 +294,8 @@ impl Trainer {
             ..TrainingRequest::default()
         };
         let plan = Arc::new(compile_training(&self.network, &request)?);
-        let mut machine = TrainingMachine::new(&self.options.device, plan.clone(), self.threads.clone())?;
+        let profile = self.options.profile.clone();
+        let mut machine = TrainingMachine::new(&self.options.device, plan.clone(), self.threads.clone(), profile)?;
         tensors::set_moments(&plan, &mut machine, &self.network, kind, &before)?;
         self.machine = Some((plan, machine));
         Ok(())

@@ -148,6 +148,7 @@ impl Ours {
             detach_reset: Some(true),
             device: options.device.clone(),
             threads: options.threads,
+            profile: options.profile.clone(),
             ..TrainOptions::default()
         };
         let trainer = Trainer::new(workload.network.clone(), options)?;

@@ -106,6 +106,7 @@ impl Setup {
             seed: recipe.seed,
             device: options.device.clone(),
             threads: options.threads,
+            profile: None,
         };
         let (trainer, progress) = match past {
             None => {

@@ -16,6 +16,7 @@ mod membrane;
 mod meter;
 mod neuron;
 mod pool;
+mod products;
 mod rare;
 mod readout;
 mod rows;

@@ -1,6 +1,7 @@
 //! Plans of training on the CPU: samples in groups that are computed side by side, what sums over them in their order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -12,6 +13,7 @@ use crate::plan::{Holds, Part, Plan, Slot, Step, TrainingPlan};
 use crate::run::bound::run_step;
 use crate::run::fast::{Fast, back};
 use crate::run::pack::pack_batch;
+use crate::run::profile::Profiler;
 
 /// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
 const MOST_OF_A_GROUP: usize = 8;
@@ -26,6 +28,7 @@ pub(crate) struct CpuTraining {
     threads: Option<Arc<rayon::ThreadPool>>,
     /// The fast forms of the steps; `None`: the plain twins alone.
     fast: Option<Fast>,
+    profile: Option<Profiler>,
 }
 
 /// The memory of some samples.
@@ -37,10 +40,15 @@ struct Group {
 
 impl CpuTraining {
     /// With the constants of the plan as they are.
-    pub fn new(training: Arc<TrainingPlan>, threads: Option<Arc<rayon::ThreadPool>>, fast: bool) -> CpuTraining {
+    pub fn new(
+        training: Arc<TrainingPlan>,
+        threads: Option<Arc<rayon::ThreadPool>>,
+        fast: bool,
+        profile: Option<Profiler>,
+    ) -> CpuTraining {
         let shared = training.plan.constants.iter().map(|constant| constant.words.clone()).collect();
         let fast = fast.then(|| Fast::empty(training.plan.steps().count()));
-        CpuTraining { training, shared, groups: Vec::new(), threads, fast }
+        CpuTraining { training, shared, groups: Vec::new(), threads, fast, profile }
     }
 
     /// The words of a constant.
@@ -116,19 +124,23 @@ impl CpuTraining {
                         fast.refresh(*number, step, |constant| &shared[constant]);
                     }
                 }
-                let fast = self.fast.as_ref();
+                let (fast, profile) = (self.fast.as_ref(), self.profile.as_ref());
                 self.groups.par_iter_mut().for_each(|group| {
                     for (number, step, window) in steps {
                         let fast = fast.map(|fast| (fast, *number));
                         let window = Window { batch: group.batch, ..*window };
                         let constants = |constant: usize| shared[constant].as_slice();
+                        let start = profile.map(Profiler::now);
                         run_step(plan, step, fast, window, &mut group.slots, constants, None);
+                        note(profile, plan, *number, start);
                     }
                 });
                 continue;
             }
-            for (_, step, window) in steps {
+            for (number, step, window) in steps {
+                let start = self.profile.as_ref().map(Profiler::now);
                 self.run_shared(plan, step, *window);
+                note(self.profile.as_ref(), plan, *number, start);
             }
         }
     }
@@ -224,6 +236,13 @@ impl CpuTraining {
 /// Samples of a group: every thread gets some groups. Results do not depend on it.
 fn group_size(batch: usize) -> usize {
     batch.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_OF_A_GROUP)
+}
+
+/// Notes what a step took that began at `start`.
+fn note(profile: Option<&Profiler>, plan: &Plan, step: usize, start: Option<Duration>) {
+    if let (Some(profile), Some(start)) = (profile, start) {
+        profile.on_this_thread(plan, step, start);
+    }
 }
 
 /// All steps of so many samples.

@@ -10,6 +10,7 @@ mod reals;
 mod spikes;
 mod tile;
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::neuron::{Counted, Neurons};
@@ -131,11 +132,11 @@ struct Call<'a, 'b> {
     piece: &'a mut Piece<'b>,
 }
 
-impl pulp::NullaryFnOnce for Call<'_, '_> {
+impl WithSimd for Call<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Call { conv, window, sample, input, piece } = self;
         let steps = conv.steps(window);
         let tiles = Tile::all(&conv.geometry, conv.pool, piece.rows.clone(), window.steps);
@@ -147,7 +148,7 @@ impl pulp::NullaryFnOnce for Call<'_, '_> {
         };
         let mut scratch = Scratch { source, pair: Sums::new(), single: Sums::new() };
         for tile in &tiles {
-            conv.tile(piece, &mut scratch, (tile, steps), (input, window, sample));
+            conv.tile(simd, piece, &mut scratch, (tile, steps), (input, window, sample));
         }
     }
 }
@@ -180,8 +181,9 @@ impl<const B: usize> Sums<B> {
 
 impl FastConv {
     #[inline(always)]
-    fn tile(
+    fn tile<S: Simd>(
         &self,
+        simd: S,
         piece: &mut Piece<'_>,
         scratch: &mut Scratch<'_>,
         tile: (&Tile, usize),
@@ -194,17 +196,18 @@ impl FastConv {
         let blocks = piece.blocks.clone();
         let pairs = blocks.start..blocks.end - blocks.len() % 2;
         for block in pairs.clone().step_by(2) {
-            self.compute(piece, (source, pair), tile, block, input);
+            self.compute(simd, piece, (source, pair), tile, block, input);
         }
         if pairs.end < blocks.end {
-            self.compute(piece, (source, single), tile, pairs.end, input);
+            self.compute(simd, piece, (source, single), tile, pairs.end, input);
         }
     }
 
     /// Some blocks of output channels.
     #[inline(always)]
-    fn compute<const B: usize>(
+    fn compute<S: Simd, const B: usize>(
         &self,
+        simd: S,
         piece: &mut Piece<'_>,
         (source, Sums { sums, partial, chunk }): (&mut Source<'_>, &mut Sums<B>),
         (tile, steps): (&Tile, usize),
@@ -219,7 +222,7 @@ impl FastConv {
                 spikes::add_up(weights, &self.layout, events, (tile, steps), block, (sums, partial, chunk));
             }
             Source::Reals(strip) => {
-                reals::add_up((&self.geometry, weights), strip, (tile, steps), block, input, sums);
+                reals::add_up(simd, (&self.geometry, weights), strip, (tile, steps), block, input, sums);
             }
         }
         for b in 0..B {

@@ -1,9 +1,12 @@
-//! Sums of real inputs: a row of weights is multiplied with the values under three cells side by side, whose sums stay
-//! in registers.
+//! Sums of real inputs: a row of weights is multiplied with the values under cells side by side, whose sums stay in
+//! registers.
 
 use std::ops::Range;
 
+use pulp::Simd;
+
 use super::super::BLOCK;
+use super::super::products::{Sums, halves};
 use super::super::rows::Rows;
 use super::layout::Layout;
 use super::spikes::Sum;
@@ -11,15 +14,15 @@ use super::tile::Tile;
 use crate::kernel::Window;
 use crate::kernel::conv::Geometry;
 
-/// Cells side by side: twelve registers of sums of a block.
-const SIDE: usize = 3;
+/// The most cells side by side: with two vectors of outputs their sums are twelve registers.
+const SIDE: usize = 6;
 
 /// The values under a row of cells, with zeros for the padding: adding zero changes nothing.
 #[derive(Debug)]
 pub(super) struct Strip {
     values: Vec<f32>,
-    /// Where the value of each term lies, from that of the first; and the terms of each block sum.
-    terms: Vec<usize>,
+    /// Terms whose values lie side by side, in order; and those of each block sum.
+    runs: Vec<Run>,
     segments: Vec<Range<usize>>,
     /// Values between neighbouring cells.
     stride: usize,
@@ -27,27 +30,41 @@ pub(super) struct Strip {
     width: usize,
 }
 
+/// Terms whose values lie side by side.
+#[derive(Clone, Debug)]
+struct Run {
+    /// Its rows of weights.
+    rows: Range<usize>,
+    /// Where its values lie, from the first of the cell.
+    at: usize,
+}
+
 impl Strip {
     /// For rows of so many cells.
     pub fn new(g: &Geometry, layout: &Layout, cells: usize) -> Strip {
         let channels = g.input.channels as usize;
         let [stride, taps, dilation] = [g.stride[1], g.kernel[1], g.dilation[1]].map(|n| n as usize);
-        let width = (cells.next_multiple_of(SIDE) - 1) * stride + (taps - 1) * dilation + 1;
-        let (mut terms, mut segments) = (Vec::new(), Vec::new());
+        let width = (cells - 1) * stride + (taps - 1) * dilation + 1;
+        let (mut runs, mut segments): (Vec<Run>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
         for tap in 0..layout.taps {
-            for channel in 0..channels {
+            for channel in (0..channels).step_by(32) {
                 let word = tap * layout.words + channel / 32;
-                if word / layout.segment == segments.len() {
-                    segments.push(terms.len()..terms.len());
+                let first = tap * channels + channel;
+                let rows = first..first + (channels - channel).min(32);
+                let at = (tap / taps * width + tap % taps * dilation) * channels + channel;
+                let begins = word / layout.segment == segments.len();
+                match runs.last_mut() {
+                    Some(last) if !begins && last.at + last.rows.len() == at => last.rows.end = rows.end,
+                    _ => runs.push(Run { rows, at }),
                 }
-                terms.push((tap / taps * width + tap % taps * dilation) * channels + channel);
-                if let Some(last) = segments.last_mut() {
-                    last.end = terms.len();
+                match segments.last_mut() {
+                    Some(last) if !begins => last.end = runs.len(),
+                    _ => segments.push(runs.len() - 1..runs.len()),
                 }
             }
         }
         let values = vec![0.0; g.kernel[0] as usize * width * channels];
-        Strip { values, terms, segments, stride: stride * channels, width }
+        Strip { values, runs, segments, stride: stride * channels, width }
     }
 
     /// Takes the values under a row of cells.
@@ -74,7 +91,8 @@ impl Strip {
 
 /// Adds up the currents of a tile, `[cell, step]`, without bias.
 #[inline(always)]
-pub(super) fn add_up<const B: usize>(
+pub(super) fn add_up<S: Simd, const B: usize>(
+    simd: S,
     (g, weights): (&Geometry, &Rows),
     strip: &mut Strip,
     (tile, steps): (&Tile, usize),
@@ -83,14 +101,26 @@ pub(super) fn add_up<const B: usize>(
     sums: &mut [Sum<B>],
 ) {
     let width = tile.columns.len();
+    let passes = width.div_ceil(SIDE);
     for (y, row) in tile.rows.clone().enumerate() {
         for t in 0..steps {
             strip.take(g, row, tile.columns.start, g.input.step(input, window, t, sample));
-            for x in (0..width).step_by(SIDE) {
+            for pass in 0..passes {
+                // About as many cells in every pass.
+                let cells = width * pass / passes..width * (pass + 1) / passes;
                 for b in 0..B {
-                    let side = beside(strip, x, weights.block(block + b));
-                    for (i, sum) in side.into_iter().take(width - x).enumerate() {
-                        sums[(y * width + x + i) * steps + t][b] = sum;
+                    let (first, rows) = (cells.start, weights.block(block + b));
+                    let mut side = [[0.0; BLOCK]; SIDE];
+                    match cells.len() {
+                        6 => strip.beside::<S, 6>(simd, first, rows, &mut side),
+                        5 => strip.beside::<S, 5>(simd, first, rows, &mut side),
+                        4 => strip.beside::<S, 4>(simd, first, rows, &mut side),
+                        3 => strip.beside::<S, 3>(simd, first, rows, &mut side),
+                        2 => strip.beside::<S, 2>(simd, first, rows, &mut side),
+                        _ => strip.beside::<S, 1>(simd, first, rows, &mut side),
+                    }
+                    for (x, sum) in cells.clone().zip(&side) {
+                        sums[(y * width + x) * steps + t][b] = *sum;
                     }
                 }
             }
@@ -98,29 +128,28 @@ pub(super) fn add_up<const B: usize>(
     }
 }
 
-/// The sums of a block at cells side by side; each in a variable of its own, so that all stay in registers.
-#[inline(always)]
-fn beside(strip: &Strip, first: usize, rows: &[[f32; BLOCK]]) -> [[f32; BLOCK]; SIDE] {
-    const ZERO: [f32; BLOCK] = [0.0; BLOCK];
-    let (mut left, mut middle, mut right) = (ZERO, ZERO, ZERO);
-    let values = &strip.values[first * strip.stride..];
-    for segment in &strip.segments {
-        let (mut l, mut m, mut r) = (ZERO, ZERO, ZERO);
-        for (row, &at) in rows[segment.clone()].iter().zip(&strip.terms[segment.clone()]) {
-            add_times(&mut l, row, values[at]);
-            add_times(&mut m, row, values[at + strip.stride]);
-            add_times(&mut r, row, values[at + 2 * strip.stride]);
+impl Strip {
+    /// Adds the sums of a block at `N` cells side by side.
+    #[inline(always)]
+    fn beside<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        first: usize,
+        rows: &[[f32; BLOCK]],
+        sums: &mut [[f32; BLOCK]; SIDE],
+    ) {
+        for half in 0..halves::<S>() {
+            for segment in &self.segments {
+                let mut block = Sums::<S, N>::new(simd);
+                for run in &self.runs[segment.clone()] {
+                    let mut values: [&[f32]; N] = [&[]; N];
+                    for (i, values) in values.iter_mut().enumerate() {
+                        *values = &self.values[(first + i) * self.stride + run.at..][..run.rows.len()];
+                    }
+                    block.add(simd, half, values, &rows[run.rows.clone()]);
+                }
+                block.add_to(simd, half, &mut sums[..N]);
+            }
         }
-        add_times(&mut left, &l, 1.0);
-        add_times(&mut middle, &m, 1.0);
-        add_times(&mut right, &r, 1.0);
-    }
-    [left, middle, right]
-}
-
-#[inline(always)]
-fn add_times(sum: &mut [f32; BLOCK], row: &[f32; BLOCK], x: f32) {
-    for i in 0..BLOCK {
-        sum[i] += row[i] * x;
     }
 }
