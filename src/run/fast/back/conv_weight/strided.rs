@@ -1,9 +1,9 @@
-//! Gradients of a convolution's weights: a task for a tap, a word of input channels and a block of outputs, whose sums
-//! stay in the first cache. A spike adds the gradients under it to one row.
+//! With strides: a task for a tap, a word of input channels and a block of outputs, whose sums stay in the first cache. A
+//! spike adds the gradients under it to one row.
 
 use rayon::prelude::*;
 
-use super::Part;
+use super::super::Part;
 use crate::kernel::conv::Geometry;
 use crate::kernel::grad::conv_weight::Params;
 use crate::kernel::words_of;
@@ -48,29 +48,6 @@ pub(super) fn run(p: &Params, parts: &[Part<'_>], written: &mut [f32]) {
         for (channel, row) in sums.iter().take(inputs - task.word * 32).enumerate() {
             let at = (task.tap * inputs + task.word * 32 + channel) * outputs + task.block * BLOCK;
             written[at..at + width].copy_from_slice(&row[..width]);
-        }
-    }
-    if g.bias == 1 {
-        let biases = &mut written[g.weight_count()..];
-        add_biases(p, parts, biases);
-    }
-}
-
-/// The gradients of the biases: of every sample the sum over steps and cells, these in the order of samples.
-fn add_biases(p: &Params, parts: &[Part<'_>], biases: &mut [f32]) {
-    let mut own = vec![0.0; biases.len()];
-    for part in parts {
-        let gradient = part.slots.values::<f32>(1);
-        let steps = if p.gradient.series == 1 { part.window.steps } else { 1 };
-        for sample in 0..part.window.batch {
-            own.fill(0.0);
-            for t in 0..steps {
-                let of = &gradient[p.gradient.offset(part.window, t, sample)..][..p.gradient.elements()];
-                for of in of.chunks_exact(biases.len()) {
-                    own.iter_mut().zip(of).for_each(|(sum, of)| *sum += of);
-                }
-            }
-            biases.iter_mut().zip(&own).for_each(|(sum, own)| *sum += own);
         }
     }
 }
