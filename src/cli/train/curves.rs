@@ -81,7 +81,12 @@ fn scaled(points: Points, by: impl Fn(f64) -> f64) -> Points {
 }
 
 /// Draws axes, and the curves of training and of validation. Those of epochs have dots.
-fn fill<Y>(mut chart: Chart<'_, '_, Y>, curves: [Points; 2], coarse: bool, legend: SeriesLabelPosition) -> Drawn
+fn fill<'a, 'b: 'a, Y>(
+    mut chart: Chart<'a, 'b, Y>,
+    curves: [Points; 2],
+    coarse: bool,
+    legend: SeriesLabelPosition,
+) -> Drawn
 where
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
