@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn powers_are_products() {
-        for base in [0.1, 0.9, 0.999, 1.0, 1.5f64] {
+        for base in [0.1, 0.9, 0.999, 1.0, 1.01f64] {
             assert_eq!(power(base, 0), 1.0);
             assert_eq!(power(base, 5), base * (base * base * (base * base)));
             for exponent in [1, 2, 3, 17, 1000, 4097] {
