@@ -34,8 +34,13 @@ fn main(
         let inverse = 1.0 / sqrt(squares / number + p.eps);
         let unbiased = squares * f32(p.repeats) / max(all - 1.0, 1.0);
         let variances = p.channels + c;
-        running[c] += rounded(p.momentum * (mean - running[c]));
-        running[variances] += rounded(p.momentum * (unbiased - running[variances]));
+        // As they were before the batch, for when it is refused.
+        let mean_before = running[c];
+        let variance_before = running[variances];
+        running[2u * p.channels + c] = mean_before;
+        running[2u * p.channels + variances] = variance_before;
+        running[c] = mean_before + rounded(p.momentum * (mean - mean_before));
+        running[variances] = variance_before + rounded(p.momentum * (unbiased - variance_before));
         var weight = 1.0;
         var bias = 0.0;
         if p.learns == 1u {

@@ -9,6 +9,9 @@ use crate::tensor::{Shape, Tensor};
 pub struct BatchNorm {
     /// Added to the variance.
     pub eps: f64,
+    /// The share that the running statistics take of those of a batch in training, from 0 to 1:
+    /// `running += momentum * (batch - running)`, where the variance of the batch is the unbiased one, as PyTorch has it.
+    pub momentum: f64,
     /// Factor per channel; `None`: 1.
     pub weight: Option<Tensor>,
     /// Offset per channel; `None`: 0.
@@ -23,16 +26,29 @@ pub struct BatchNorm {
 
 impl Default for BatchNorm {
     fn default() -> Self {
-        BatchNorm { eps: 1e-5, weight: None, bias: None, running_mean: None, running_var: None, affine: true }
+        BatchNorm {
+            eps: 1e-5,
+            momentum: 0.1,
+            weight: None,
+            bias: None,
+            running_mean: None,
+            running_var: None,
+            affine: true,
+        }
     }
 }
 
 impl BatchNorm {
-    /// Checks the statistics against an input shape; the shape stays.
+    /// Checks the numbers, and the statistics against an input shape; the shape stays.
     ///
     /// # Errors
     /// [`Error::Layer`] naming what does not fit.
     pub fn output_shape(&self, name: &str, input: &[usize]) -> Result<Shape> {
+        for (what, fault) in [("eps", self.eps_fault()), ("momentum", self.momentum_fault())] {
+            if let Some(fault) = fault {
+                return Err(Error::layer(name, format!("`{what}`: {fault}")));
+            }
+        }
         let channels = input.first().copied().unwrap_or(0);
         for (what, tensor) in [
             ("weight", &self.weight),
@@ -52,6 +68,18 @@ impl BatchNorm {
             return Err(Error::layer(name, format!("expected a running_var above zero, got {bad}")));
         }
         Ok(input.to_vec())
+    }
+
+    /// What is wrong with eps.
+    pub(crate) fn eps_fault(&self) -> Option<String> {
+        let good = self.eps.is_finite() && self.eps >= 0.0;
+        (!good).then(|| format!("expected at least 0, got {}", self.eps))
+    }
+
+    /// What is wrong with the momentum.
+    pub(crate) fn momentum_fault(&self) -> Option<String> {
+        let good = (0.0..=1.0).contains(&self.momentum);
+        (!good).then(|| format!("expected from 0 to 1, got {}", self.momentum))
     }
 
     /// The factor and the offset of each channel, in f64.

@@ -132,6 +132,29 @@ impl Builder {
         self.layer(Layer::BatchNorm(BatchNorm::default()))
     }
 
+    /// What is added to the variance of the last layer, a batch normalisation (1e-5).
+    pub fn eps(self, eps: f64) -> Self {
+        self.change("eps", |layer| {
+            match layer {
+                Layer::BatchNorm(norm) => norm.eps = eps,
+                _ => return false,
+            }
+            true
+        })
+    }
+
+    /// The share that the running statistics of the last layer, a batch normalisation, take of those of a batch in training
+    /// (0.1).
+    pub fn momentum(self, momentum: f64) -> Self {
+        self.change("momentum", |layer| {
+            match layer {
+                Layer::BatchNorm(norm) => norm.momentum = momentum,
+                _ => return false,
+            }
+            true
+        })
+    }
+
     /// A population of neurons: [`crate::neuron::Lif`] and the like.
     pub fn spiking(self, neuron: impl Into<Neuron>) -> Self {
         self.layer(Layer::Neuron(neuron.into()))

@@ -135,7 +135,7 @@ pub enum Layout {
 pub struct NormStatistics {
     /// The layer.
     pub layer: String,
-    /// The constant: means, then variances.
+    /// The constant: means, then variances; behind them both as they were before the last batch.
     pub running: usize,
 }
 

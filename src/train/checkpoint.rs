@@ -127,7 +127,9 @@ mod tests {
         let moments = BTreeMap::from([("fc.bias.first".into(), moment(0.1)), ("fc.bias.second".into(), moment(1e-30))]);
         let rates = BTreeMap::from([("a.b \"c\"".to_owned(), 0.1)]);
         let sums = Sums { samples: 9, correct: 3, loss: 0.1 + 0.2, firing: rates.clone() };
-        let epoch = Epoch { loss: 0.1, accuracy: 0.5, validation: Some(0.4), learning_rate: 1e-3, firing_rates: rates };
+        let (validation, validation_loss) = (Some(0.4), Some(0.7));
+        let epoch =
+            Epoch { loss: 0.1, accuracy: 0.5, validation, validation_loss, learning_rate: 1e-3, firing_rates: rates };
         let progress = Progress {
             epoch: 1,
             position: 2,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::grad::loss::{LossKind, Over};
+use crate::kernel::grad::loss::{self, LossKind, Over};
+use crate::network::Readout;
 use crate::neuron::surrogate::Surrogate;
 use crate::plan::RatePenalty;
 use crate::run::{Device, Profiler};
@@ -45,6 +46,38 @@ pub struct Loss {
     pub kind: LossKind,
     /// What the scores are, of an output over time.
     pub over: Over,
+}
+
+impl Loss {
+    /// The read-out that gives the scores it compares.
+    pub fn readout(&self) -> Readout {
+        match self.over {
+            Over::Mean => Readout::Mean,
+            Over::Sum => Readout::Sum,
+            Over::Last => Readout::Last,
+            Over::EachStep => Readout::Trace,
+        }
+    }
+
+    /// The loss of one sample: as a step of training computes it, of scores as [`Loss::readout`] gives them, `[class]` or
+    /// `[step, class]`. NaN where there are no scores, or none of the label.
+    ///
+    /// ```
+    /// use saltatory::train::{Loss, LossKind, Over};
+    ///
+    /// let loss = Loss { kind: LossKind::Mse, over: Over::Mean };
+    /// assert_eq!(loss.of(&[0.5, 0.5], 2, 1), 0.25);
+    /// assert!(loss.of(&[0.5, 0.5], 2, 2).is_nan());
+    /// ```
+    pub fn of(&self, scores: &[f32], classes: usize, label: usize) -> f32 {
+        if label >= classes || scores.len() < classes {
+            return f32::NAN;
+        }
+        let mut gradients = vec![0.0; classes];
+        let share = 1.0 / (scores.len() / classes) as f32;
+        let steps = scores.chunks_exact(classes);
+        steps.map(|scores| loss::compare(self.kind as u32, scores, label, &mut gradients) * share).sum()
+    }
 }
 
 /// How parameters follow their gradients: PyTorch's definitions and defaults.

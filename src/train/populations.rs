@@ -101,6 +101,11 @@ impl Learned {
         Ok(())
     }
 
+    /// Forgets the gradients.
+    pub fn clear(&mut self) {
+        self.params.values_mut().for_each(|param| param.gradients.fill(0.0));
+    }
+
     /// The sum of the squares of all gradients.
     pub fn square_sum(&self) -> f64 {
         self.params.values().flat_map(|param| &param.gradients).map(|&x| f64::from(x) * f64::from(x)).sum()

@@ -67,6 +67,9 @@ pub struct Epoch {
     /// The part of the validation samples that were right after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
+    /// Their mean loss, defined as in training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
     /// The learning rate of its last step.
     pub learning_rate: f64,
     /// Spikes per neuron and step of every spiking layer.

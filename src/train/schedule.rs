@@ -94,7 +94,7 @@ impl Schedule {
         let epoch = step / length.steps.max(1) as u64;
         match *self {
             Schedule::Constant => base,
-            Schedule::Step { every, gamma } => base * gamma.powf((epoch / every.max(1) as u64) as f64),
+            Schedule::Step { every, gamma } => base * power(gamma, epoch / every.max(1) as u64),
             Schedule::Cosine { by, min } => {
                 let (at, all) = match by {
                     Unit::Steps => (step, length.all()),
@@ -129,6 +129,19 @@ impl Length {
     pub fn all(self) -> u64 {
         self.epochs as u64 * self.steps as u64
     }
+}
+
+/// A whole power, by products alone: those are the same on every machine, which a C library's `pow` need not be.
+pub(super) fn power(base: f64, exponent: u64) -> f64 {
+    let (mut result, mut square, mut rest) = (1.0, base, exponent);
+    while rest > 0 {
+        if rest % 2 == 1 {
+            result *= square;
+        }
+        square *= square;
+        rest /= 2;
+    }
+    result
 }
 
 /// From one rate to another along half a cosine; `part` of the way, from 0 to 1.
@@ -223,6 +236,19 @@ mod tests {
         ];
         check("other", |k| other.rate(0.1, k, Length { epochs: 1, steps: 10 }), &expected);
         assert!(usual.rate(0.1, 0, Length { epochs: 1, steps: 1 }).is_finite());
+    }
+
+    #[test]
+    fn powers_are_products() {
+        for base in [0.1, 0.9, 0.999, 1.0, 1.01f64] {
+            assert_eq!(power(base, 0), 1.0);
+            assert_eq!(power(base, 5), base * (base * base * (base * base)));
+            for exponent in [1, 2, 3, 17, 1000, 4097] {
+                let expected = base.powf(exponent as f64);
+                assert!((power(base, exponent) - expected).abs() <= MAX_RELATIVE * expected, "{base} ^ {exponent}");
+            }
+        }
+        assert_eq!((power(0.999, u64::MAX), power(2.0, 5000)), (0.0, f64::INFINITY));
     }
 
     #[test]

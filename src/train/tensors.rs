@@ -48,10 +48,20 @@ pub(super) fn into_network(plan: &TrainingPlan, machine: &TrainingMachine, netwo
     }
     for norm in &plan.norms {
         let words = machine.shared(norm.running)?;
-        let values: &[f32] = bytemuck::cast_slice(&words);
+        let values: &[f32] = bytemuck::cast_slice(&words[..words.len() / 2]);
         let (means, variances) = values.split_at(values.len() / 2);
         put(network, &norm.layer, "running_mean", means.to_vec())?;
         put(network, &norm.layer, "running_var", variances.to_vec())?;
+    }
+    Ok(())
+}
+
+/// Takes the last batch out of the running statistics.
+pub(super) fn statistics_before(plan: &TrainingPlan, machine: &mut TrainingMachine) -> Result<()> {
+    for norm in &plan.norms {
+        let words = machine.shared(norm.running)?;
+        let before = words[words.len() / 2..].repeat(2);
+        machine.set_shared(norm.running, &before)?;
     }
     Ok(())
 }

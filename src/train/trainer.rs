@@ -85,8 +85,8 @@ impl Trainer {
     /// it: one frame that holds for all steps, or a frame for each of them, as many in all samples of a batch.
     ///
     /// # Errors
-    /// Samples or labels that do not fit. A loss or gradients that are not finite: the parameters are as they were, but for
-    /// the running statistics of batch norm.
+    /// Samples or labels that do not fit. A loss that is not finite, or with a clip norm a gradient: parameters and running
+    /// statistics are as they were.
     pub fn step(&mut self, samples: &[&[f32]], labels: &[u32]) -> Result<StepReport> {
         let report = self.accumulate(samples, labels, samples.len())?;
         self.follow(report.gradient_norm)?;
@@ -129,7 +129,7 @@ impl Trainer {
         if let Some(what) = fault {
             let layer = tensors::first_fault(plan, machine)?.unwrap_or_else(|| "the output".into());
             let step = self.steps + 1;
-            self.clear_gradients()?;
+            self.refuse()?;
             return Err(Error::layer(
                 layer,
                 format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients"),
@@ -140,7 +140,7 @@ impl Trainer {
         if let Some((layer, most, largest, _)) =
             beyond.into_iter().find(|(_, most, largest, fires)| *fires && most > largest)
         {
-            self.clear_gradients()?;
+            self.refuse()?;
             let message = format!("a neuron fired {most} times in a step, more than the {largest} that are counted");
             return Err(Error::layer(layer, message));
         }
@@ -197,12 +197,15 @@ impl Trainer {
         Ok(all)
     }
 
-    fn clear_gradients(&mut self) -> Result<()> {
+    /// Forgets a batch whose gradients are not to be followed: they are zero after, those that were there before it, too.
+    fn refuse(&mut self) -> Result<()> {
+        self.learned.clear();
         if let Some((plan, machine)) = &mut self.machine {
             let parameters = plan.parameters.iter().map(|parameter| parameter.gradients);
             for constant in parameters.chain(plan.populations.iter().map(|population| population.gradients)) {
                 machine.set_shared(constant, &plan.zeros(constant))?;
             }
+            tensors::statistics_before(plan, machine)?;
         }
         self.accumulated = 0;
         Ok(())

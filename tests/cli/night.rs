@@ -2,10 +2,16 @@
 
 #![cfg(unix)]
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::Bench;
+use saltatory::workloads::uniform;
+
+use super::{Bench, stderr};
+
+/// The signal that nothing can catch.
+const KILL: i32 = 9;
 
 /// What every run here writes.
 const OUTPUTS: [&str; 4] = ["out.npy", "out.csv", "out.json", "out.npz"];
@@ -30,6 +36,37 @@ impl Bench {
         }
         Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         child.wait_with_output().unwrap()
+    }
+
+    /// Kills a command at random moments, so many times, and goes on with it; whenever it comes to its end, `ended` looks at
+    /// what it left, and takes it away.
+    pub fn killed_at_random(&self, command: &str, times: usize, mut ended: impl FnMut(&Bench)) {
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+        let start = Instant::now();
+        self.good(command);
+        let took = start.elapsed();
+        ended(self);
+        let (resume, mut killed) = (format!("{command} --resume"), 0);
+        for attempt in 0.. {
+            let mut child = self.start(&resume);
+            std::thread::sleep(took.mul_f32(uniform(seed, attempt)));
+            child.kill().unwrap();
+            let output = child.wait_with_output().unwrap();
+            if output.status.success() {
+                ended(self);
+            } else {
+                let message = stderr(&output);
+                assert_eq!(output.status.signal(), Some(KILL), "attempt {attempt} of seed {seed}: {message}");
+                killed += 1;
+            }
+            if killed == times {
+                break;
+            }
+            assert!(attempt < 20 * times as u32, "killed {killed} times, seed {seed}");
+        }
+        self.good(&resume);
+        ended(self);
+        assert!(self.hidden().is_empty(), "{:?}", self.hidden());
     }
 
     /// Interrupts a run in its middle, however fast it is.
@@ -70,6 +107,15 @@ pub fn timeless(mut report: serde_json::Value) -> serde_json::Value {
 }
 
 #[test]
+fn runs_killed_at_random_end_with_the_same_bytes() {
+    let (bench, mut expected) = (Bench::new(), None);
+    bench.killed_at_random(RUN, 10, |bench| {
+        assert!(*expected.get_or_insert_with(|| bench.results()) == bench.results());
+        bench.remove_results();
+    });
+}
+
+#[test]
 fn killed_runs_go_on_and_end_with_the_same_bytes() {
     let bench = Bench::new();
     bench.good(RUN);
@@ -104,8 +150,8 @@ fn a_run_that_is_asked_to_stop_saves_what_is_done() {
         bench.remove_results();
         let output = bench.interrupted(RUN, 4, signal);
         if !output.status.success() {
-            assert_eq!(output.status.code(), Some(130), "{}", super::stderr(&output));
-            let message = super::stderr(&output);
+            assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+            let message = stderr(&output);
             assert!(message.contains("of 20 samples are saved") && message.contains("--resume"), "{message}");
             assert!(OUTPUTS.iter().all(|name| !bench.path(name).exists()));
             bench.good(&format!("{RUN} --resume"));
@@ -225,10 +271,10 @@ fn a_full_disk_ends_a_run_that_can_be_gone_on_with() {
         Command::new("bash").args(["-c", &line]).current_dir(bench.path("")).output().unwrap()
     };
     let output = limited(1);
-    assert_eq!(output.status.code(), Some(1), "{}", super::stderr(&output));
-    assert!(super::stderr(&output).contains("out.npy") && bench.hidden().is_empty(), "{:?}", bench.hidden());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("out.npy") && bench.hidden().is_empty(), "{:?}", bench.hidden());
     let output = limited(10);
-    let message = super::stderr(&output);
+    let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("of 20 samples are saved") && message.contains("--resume"), "{message}");
     assert!(!bench.path("out.npy").exists());

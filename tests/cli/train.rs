@@ -75,9 +75,51 @@ fn the_log_has_every_few_steps_and_every_epoch() {
     assert_eq!((of("steps").len(), of("epoch").len(), lines.len()), (6, 4, 10));
     assert_eq!((&of("steps")[5]["step"], &of("steps")[5]["epoch"]), (&24.into(), &4.into()));
     assert!(of("epoch").iter().all(|line| line["validation_accuracy"].is_number()));
+    assert!(of("epoch").iter().all(|line| line["validation_loss"].as_f64().unwrap() > 0.0), "{text}");
+    assert!(printed.contains(" %, loss 0.") || printed.contains(" %, loss 1."), "{printed}");
     let keys = ["loss", "accuracy", "learning_rate", "samples_per_second"];
     assert!(lines.iter().all(|line| keys.iter().all(|key| line[key].is_number())), "{text}");
     assert!(bench.good(&format!("{TRAIN} --quiet")).is_empty());
+}
+
+/// The loss of validation is that of the trained network's scores, over what of the output the loss takes.
+#[test]
+fn validation_has_a_loss_of_its_own() {
+    let bench = bench();
+    let entropy = |scores: &[f32], label: usize| {
+        let sum: f64 = scores.iter().map(|&x| f64::from(x).exp()).sum();
+        sum.ln() - f64::from(scores[label])
+    };
+    let squares = |scores: &[f32], label: usize| {
+        let apart = |(class, &x): (usize, &f32)| (f64::from(x) - f64::from(u8::from(class == label))).powi(2);
+        scores.iter().enumerate().map(apart).sum::<f64>() / 3.0
+    };
+    type Loss = fn(&[f32], usize) -> f64;
+    // The last but one has another read-out than its loss.
+    for (options, readout, loss) in [
+        ("", "mean", entropy as Loss),
+        ("--loss mse,over=sum", "sum", squares),
+        ("--loss cross_entropy,over=last --readout mean", "last", entropy),
+        ("--loss mse,over=each_step", "trace", squares),
+    ] {
+        let validation = "--validation x.npy --validation-labels y.npy";
+        let train = TRAIN.replace("net.toml", "whole.toml");
+        bench.folder.put("whole.toml", format!("{NET}{}", RECIPE.replace("split = 0.1\n", "")).as_bytes());
+        let report: serde_json::Value =
+            serde_json::from_str(&bench.good(&format!("{train} {validation} --epochs 3 {options} --json"))).unwrap();
+        let got = report["epochs"][2]["validation_loss"].as_f64().unwrap();
+        bench.good(&format!("run m.safetensors x.npy --readout {readout} --output s.npy"));
+        let scores = bench.array("s.npy");
+        let row = scores.len() / SAMPLES;
+        let of_sample = |(sample, scores): (usize, &[f32])| {
+            scores.chunks_exact(3).map(|scores| loss(scores, sample % 3)).sum::<f64>() / (row / 3) as f64
+        };
+        let expected = scores.data().chunks_exact(row).enumerate().map(of_sample).sum::<f64>() / SAMPLES as f64;
+        assert!((got - expected).abs() < 1e-5 * expected, "{options}: expected {expected}, got {got}");
+        // What a network learns from is what it is tried on: it is not far from what it saw while it learnt.
+        let learning = report["epochs"][2]["loss"].as_f64().unwrap();
+        assert!(got < learning && got > 0.3 * learning, "{options}: {got}, while learning {learning}");
+    }
 }
 
 #[test]

@@ -73,6 +73,15 @@ fn killed_trainings_go_on_and_end_with_the_same_bytes() {
 }
 
 #[test]
+fn trainings_killed_at_random_end_with_the_same_bytes() {
+    let (bench, mut expected) = (bench(), None);
+    bench.killed_at_random(&format!("{TRAIN} {RUN}"), 10, |bench| {
+        assert!(*expected.get_or_insert_with(|| bench.trained()) == bench.trained());
+        bench.remove_trained();
+    });
+}
+
+#[test]
 fn a_training_that_is_asked_to_stop_saves_what_is_done() {
     let (bench, run) = (bench(), format!("{TRAIN} {}", RUN.replace("--checkpoint 0", "")));
     bench.good(&run);

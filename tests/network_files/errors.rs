@@ -48,6 +48,8 @@ fn errors_say_where_and_what() {
         ),
         (layer("type = \"conv1d\"\nout_channels = 3\nkernel = 3"), &["layer `a`", "[channels, length]", "1x8x8"]),
         (layer("type = \"batch_norm\"\neps = -1"), &["`eps`"]),
+        (layer("type = \"batch_norm\"\nmomentum = 1.5"), &["`momentum`", "from 0 to 1", "1.5"]),
+        (layer("type = \"batch_norm\"\nmomentum = nan"), &["`momentum`", "NaN"]),
         (layer("type = \"flatten\"\nend = 7"), &["layer `a`", "axes 0 to 7"]),
         (layer("type = \"flatten\"\nend = -2"), &["`end`", "-1"]),
         (layer("type = \"scale\""), &["`factor` is missing"]),

@@ -57,7 +57,7 @@ fn networks() -> Vec<Network> {
     let images = Network::new([4, 9, 8])
         .layer(with_bias(false, Conv { padding: Padding::Same, groups: 2, ..Conv::conv2d(6, 3) }))
         .name("odd \"name\"\n[[layer]] \u{1F9E0}")
-        .layer(Layer::BatchNorm(BatchNorm { eps: 1e-3, affine: false, ..Default::default() }))
+        .layer(Layer::BatchNorm(BatchNorm { eps: 1e-3, momentum: 0.3, affine: false, ..Default::default() }))
         .spiking(Lif { decay: Decay::Tau(each(&[6, 1, 1])), v_leak: Some(0.1.into()), ..Default::default() })
         .layer(factor(&[6, 1, 1]))
         .layer(with_bias(

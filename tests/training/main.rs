@@ -5,6 +5,7 @@
 mod finite;
 mod invariance;
 mod neurons;
+mod norms;
 
 use saltatory::network::Network;
 use saltatory::workloads::uniform;

@@ -76,6 +76,7 @@ impl Live {
             "loss": epoch.loss,
             "accuracy": epoch.accuracy,
             "validation_accuracy": epoch.validation,
+            "validation_loss": epoch.validation_loss,
             "best": is_best,
             "learning_rate": epoch.learning_rate,
             "firing_rates": epoch.firing_rates,
@@ -88,7 +89,8 @@ impl Live {
         let Length { epochs, .. } = self.length;
         let mut text = format!("epoch {number}/{epochs}  loss {:.4}  accuracy {}", epoch.loss, percent(epoch.accuracy));
         if let Some(validation) = epoch.validation {
-            text += &format!("  validation {}{}", percent(validation), if is_best { " (best)" } else { "" });
+            text += &format!("  validation {}{}", percent(validation), validation_loss(epoch));
+            text += if is_best { " (best)" } else { "" };
         }
         text += &format!("{}  {rate:.0} samples/s  {seconds:.1} s\n", firing(epoch.firing_rates.values()));
         self.bar.suspend(|| print(&text))
@@ -117,6 +119,11 @@ fn firing<'a>(rates: impl ExactSizeIterator<Item = &'a f64>) -> String {
         0 => String::new(),
         layers => format!("  firing {:.3}", rates.sum::<f64>() / layers as f64),
     }
+}
+
+/// The loss of validation, behind its accuracy.
+pub fn validation_loss(epoch: &Epoch) -> String {
+    epoch.validation_loss.map_or(String::new(), |loss| format!(", loss {loss:.4}"))
 }
 
 /// A part of one.

@@ -7,7 +7,7 @@ use saltatory::{Error, Result};
 use serde::Serialize;
 
 use super::files::Paths;
-use super::live::percent;
+use super::live::{percent, validation_loss};
 use super::setup::Setup;
 use super::training::Training;
 use crate::cli::batch::job::Job;
@@ -64,7 +64,8 @@ impl Report {
         if let Some(last) = self.epochs.last() {
             text += &format!("loss {:.4}, accuracy {} while learning", last.loss, percent(last.accuracy));
             if let Some(validation) = last.validation {
-                text += &format!(", {} of {} validation samples", percent(validation), self.validation_samples);
+                let (right, loss) = (percent(validation), validation_loss(last));
+                text += &format!("; {right} of {} validation samples{loss}", self.validation_samples);
             }
             text += "\n";
         }

@@ -13,7 +13,7 @@ use saltatory::{Error, Network, Result};
 use super::curves::Curves;
 use super::data::Data;
 use super::live::Live;
-use super::validation::Validation;
+use super::validation::{Validated, Validation};
 use crate::cli::batch::stop::Stop;
 
 /// A loss that is so many times the first one, or the number itself where that was smaller, has exploded.
@@ -75,7 +75,7 @@ impl Training<'_> {
         }
         let mut validation = None;
         if let Some(samples) = self.validation {
-            validation = samples.accuracy(self.trained()?, &self.options, self.data, &self.stop)?;
+            validation = samples.validate(self.trained()?, self.recipe.loss, &self.options, self.data, &self.stop)?;
             if validation.is_none() {
                 return Ok(false);
             }
@@ -121,12 +121,14 @@ impl Training<'_> {
         Ok(())
     }
 
-    fn end_epoch(&mut self, validation: Option<f64>) -> Result<()> {
+    fn end_epoch(&mut self, validated: Option<Validated>) -> Result<()> {
+        let validation = validated.map(|validated| validated.accuracy);
         let sums = std::mem::take(&mut self.progress.sums);
         let epoch = Epoch {
             loss: sums.mean_loss(),
             accuracy: sums.accuracy(),
             validation,
+            validation_loss: validated.map(|validated| validated.loss),
             learning_rate: self.recipe.learning_rate(self.done().saturating_sub(1), self.length),
             firing_rates: sums.firing_rates(),
         };

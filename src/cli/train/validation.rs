@@ -1,7 +1,9 @@
-//! How many samples a network gets right that it does not learn from.
+//! How well a network does on samples that it does not learn from.
 
+use saltatory::network::Readout;
 use saltatory::run::Options;
 use saltatory::tensor::arg_max;
+use saltatory::train::Loss;
 use saltatory::{Network, Result, Session};
 
 use super::data::Data;
@@ -14,6 +16,15 @@ pub struct Validation {
     /// `None`: among those it learns from.
     data: Option<Data>,
     numbers: Vec<usize>,
+}
+
+/// How well a network did.
+#[derive(Clone, Copy, Debug)]
+pub struct Validated {
+    /// The part of the samples that it got right, by its own read-out.
+    pub accuracy: f64,
+    /// The mean loss of the samples.
+    pub loss: f64,
 }
 
 impl Validation {
@@ -32,26 +43,69 @@ impl Validation {
         self.numbers.len()
     }
 
-    /// The part of them that a network gets right; `None` where it is to stop.
-    pub fn accuracy(&self, network: Network, options: &Options, all: &Data, stop: &Stop) -> Result<Option<f64>> {
+    /// Tries a network; `None` where it is to stop.
+    pub fn validate(
+        &self,
+        network: Network,
+        loss: Loss,
+        options: &Options,
+        all: &Data,
+        stop: &Stop,
+    ) -> Result<Option<Validated>> {
+        let (mut correct, mut sum) = (0, 0.0);
+        let mut session = Session::new(network.clone(), options.clone())?;
+        let compared = loss.readout();
+        let same = match session.readout() {
+            Readout::Count => compared == Readout::Sum,
+            readout => compared == readout,
+        };
+        let finished = self.scores(&mut session, options, all, stop, |scores, classes, label| {
+            correct += u32::from(arg_max(scores) == Some(label));
+            sum += if same { f64::from(loss.of(scores, classes, label)) } else { 0.0 };
+        })?;
+        if !finished {
+            return Ok(None);
+        }
+        if !same {
+            // What the loss compares is not what the network is read out by: it is run once more.
+            let options = Options { readout: Some(compared), ..options.clone() };
+            let mut session = Session::new(network, options.clone())?;
+            let add = |scores: &[f32], classes, label| sum += f64::from(loss.of(scores, classes, label));
+            if !self.scores(&mut session, &options, all, stop, add)? {
+                return Ok(None);
+            }
+        }
+        let count = self.numbers.len() as f64;
+        Ok(Some(Validated { accuracy: f64::from(correct) / count, loss: sum / count }))
+    }
+
+    /// Runs all samples, and gives of each the scores, the number of classes and the label to `each`, in order; `false` where
+    /// it is to stop.
+    fn scores(
+        &self,
+        session: &mut Session,
+        options: &Options,
+        all: &Data,
+        stop: &Stop,
+        mut each: impl FnMut(&[f32], usize, usize),
+    ) -> Result<bool> {
         let data = self.data.as_ref().unwrap_or(all);
-        let frame: usize = network.input.shape.iter().product();
-        let mut session = Session::new(network, options.clone())?;
+        let frame: usize = session.network().input.shape.iter().product();
         let plan = session.plan(data.steps)?;
         let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let (values, row) = (frame * data.steps.unwrap_or(1), plan.score_shape.iter().product());
-        let batch = size::automatic(&plan, &options.device, threads, values, row);
-        let mut correct = 0;
+        let classes = plan.score_shape.iter().product();
+        let row = if session.readout() == Readout::Trace { classes * plan.request.steps } else { classes };
+        let batch = size::automatic(&plan, &options.device, threads, frame * data.steps.unwrap_or(1), row);
         for numbers in self.numbers.chunks(batch) {
             if stop.asked() {
-                return Ok(None);
+                return Ok(false);
             }
             let samples: Vec<&[f32]> = numbers.iter().map(|&number| data.sample(number)).collect();
             let scores = session.run_samples(&samples, data.steps)?.scores;
-            let best = scores.data().chunks_exact(row).map(arg_max);
-            let right = best.zip(numbers).filter(|&(best, &number)| best == Some(data.label(number) as usize));
-            correct += right.count();
+            for (scores, &number) in scores.data().chunks_exact(row).zip(numbers) {
+                each(scores, classes, data.label(number) as usize);
+            }
         }
-        Ok(Some(correct as f64 / self.numbers.len() as f64))
+        Ok(true)
     }
 }

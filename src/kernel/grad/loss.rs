@@ -140,7 +140,7 @@ const LAST: u32 = Over::Last as u32;
 const EACH_STEP: u32 = Over::EachStep as u32;
 
 /// The loss of scores, and its gradients.
-fn compare(kind: u32, scores: &[f32], target: usize, gradients: &mut [f32]) -> f32 {
+pub(crate) fn compare(kind: u32, scores: &[f32], target: usize, gradients: &mut [f32]) -> f32 {
     if kind == LossKind::Mse as u32 {
         let share = 1.0 / scores.len() as f32;
         let mut loss = 0.0;

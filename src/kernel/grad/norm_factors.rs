@@ -24,9 +24,9 @@ pub struct Params {
     pub learns: u32,
 }
 
-/// Moments, which are zero after; offsets and factors that are learned, side by side as their gradients are; running means, then running variances; factors and
-/// offsets of the batch, side by side; means and inverse deviations, side by side, and behind them 1 over the number of
-/// values.
+/// Moments, which are zero after; offsets and factors that are learned, side by side as their gradients are; running means,
+/// then running variances, and behind them both as they were before the batch; factors and offsets of the batch, side by
+/// side; means and inverse deviations, side by side, and behind them 1 over the number of values.
 pub const SLOTS: &[SlotInfo] = &[
     write("merged", Element::Real),
     read("learned", Element::Real),
@@ -60,8 +60,11 @@ pub fn run(p: &Params, _: Window, slots: &mut Bindings<'_>) {
         let variance = squares / number;
         let inverse = 1.0 / (variance + p.eps).sqrt();
         let unbiased = squares * p.repeats as f32 / (all - 1.0).max(1.0);
-        running[c] += p.momentum * (mean - running[c]);
-        running[channels + c] += p.momentum * (unbiased - running[channels + c]);
+        for (at, of_batch) in [(c, mean), (channels + c, unbiased)] {
+            let before = running[at];
+            running[2 * channels + at] = before;
+            running[at] = before + p.momentum * (of_batch - before);
+        }
         let (weight, bias) = if learned.is_empty() { (1.0, 0.0) } else { (learned[2 * c + 1], learned[2 * c]) };
         let factor = weight * inverse;
         factors[2 * c..2 * c + 2].copy_from_slice(&[factor, bias - mean * factor]);

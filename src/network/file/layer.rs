@@ -15,7 +15,7 @@ const DENSE: [(&str, &[&str]); 13] = [
     ("conv1d", CONV),
     ("conv2d", CONV),
     ("linear", &["out_features", "bias", "weights", "tensors"]),
-    ("batch_norm", &["eps", "affine", "weights", "tensors"]),
+    ("batch_norm", &["eps", "momentum", "affine", "weights", "tensors"]),
     ("max_pool", POOL),
     ("avg_pool", POOL),
     ("sum_pool", POOL),
@@ -127,8 +127,11 @@ fn linear(keys: &mut Keys) -> Result<Linear> {
 fn batch_norm(keys: &mut Keys) -> Result<BatchNorm> {
     let mut norm = BatchNorm::default();
     norm.eps = keys.number("eps")?.unwrap_or(norm.eps);
-    if !(norm.eps.is_finite() && norm.eps >= 0.0) {
-        return Err(keys.fail_at("eps", format!("expected at least 0, got {}", norm.eps)));
+    norm.momentum = keys.number("momentum")?.unwrap_or(norm.momentum);
+    for (key, fault) in [("eps", norm.eps_fault()), ("momentum", norm.momentum_fault())] {
+        if let Some(fault) = fault {
+            return Err(keys.fail_at(key, fault));
+        }
     }
     norm.affine = keys.flag("affine")?.unwrap_or(norm.affine);
     Ok(norm)

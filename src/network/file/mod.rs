@@ -45,7 +45,7 @@
 //! |---|---|
 //! | `conv1d` `conv2d` | `out_channels` `kernel` `stride` `padding` `dilation` `groups` `bias` `weights` `tensors` |
 //! | `linear` | `out_features` `bias` `weights` `tensors` |
-//! | `batch_norm` | `eps` `affine` `weights` `tensors` |
+//! | `batch_norm` | `eps` (1e-5) `momentum` (0.1: of running statistics in training) `affine` `weights` `tensors` |
 //! | `max_pool` `avg_pool` `sum_pool` | `kernel` `stride` (default: the kernel) `padding` `axes` (1 or 2) |
 //! | `flatten` | `start` `end`: axes of one sample, both included; -1: the last |
 //! | `scale` | `factor` |

@@ -120,6 +120,7 @@ fn particular(out: &mut Text, layer: &Layer) -> Result<()> {
         }
         Layer::BatchNorm(norm) => {
             out.line("eps", norm.eps);
+            out.line("momentum", norm.momentum);
             out.line("affine", norm.affine || norm.weight.is_some() || norm.bias.is_some());
         }
         Layer::Pool(pool) => pool_keys(out, pool),

@@ -108,13 +108,13 @@ impl<'a> Lowering<'a> {
             self.constant(format!("{name}.learned"), super::words(pairs));
             self.plan.constants.len() - 1
         });
-        let statistics = [of(&norm.running_mean, 0.0), of(&norm.running_var, 1.0)].concat();
+        let statistics = [of(&norm.running_mean, 0.0), of(&norm.running_var, 1.0)].concat().repeat(2);
         self.constant(format!("{name}.running"), super::words(statistics));
         let running = self.plan.constants.len() - 1;
         let factors = self.zeros(format!("{name}.factors"), 2 * count);
         let scales = self.zeros(format!("{name}.scales"), 2 * count + 1);
         let repeats = if value.edge.series == 1 { 1 } else { self.request.steps as u32 };
-        let (eps, momentum, learns) = (norm.eps as f32, 0.1, u32::from(norm.affine));
+        let (eps, momentum, learns) = (norm.eps as f32, norm.momentum as f32, u32::from(norm.affine));
         let kernel = Kernel::NormFactors(norm_factors::Params { channels, repeats, eps, momentum, learns });
         let bind = vec![
             Slot::Constant(merged),

@@ -10,10 +10,10 @@ mod sabotage;
 
 use std::collections::BTreeMap;
 
-use saltatory::network::checkpoint;
+use saltatory::network::{InputKind, checkpoint};
 use saltatory::run::Device;
 use saltatory::run::gpu::Budget;
-use saltatory::train::{StepReport, TrainOptions, Trainer};
+use saltatory::train::{LossKind, Over, StepReport, TrainOptions, Trainer};
 
 use crate::gpus;
 pub use cases::{Case, cases, plan};
@@ -117,4 +117,28 @@ fn a_batch_that_does_not_fit_with_its_statistics_is_refused() {
     let rows: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
     let error = trainer.step(&rows, &labels).unwrap_err().to_string();
     assert!(error.contains("statistics of a whole batch"), "{error}");
+}
+
+/// A batch without a finite loss is as if it had not been there: its statistics stay nowhere.
+#[test]
+fn a_batch_that_is_refused_leaves_no_statistics() {
+    let Some(device) = gpus::device() else { return };
+    let builder = cases::input(&[6], InputKind::Real).linear(70).name("a").batch_norm().add("a").linear(3);
+    let options = TrainOptions { loss: cases::loss(LossKind::Mse, Over::Mean), device, ..Default::default() };
+    let case = Case::new("refused", builder, false, options);
+    let [mut spoilt, mut whole] = [0, 1].map(|_| Trainer::new(case.network.clone(), case.options.clone()).unwrap());
+    let batches = [0, 1].map(|step| case.batch(step));
+    let step = |trainer: &mut Trainer, (samples, labels): &(Vec<Vec<f32>>, Vec<u32>), factor: f32| {
+        let samples: Vec<Vec<f32>> = samples.iter().map(|row| row.iter().map(|x| x * factor).collect()).collect();
+        trainer.step(&samples.iter().map(Vec::as_slice).collect::<Vec<_>>(), labels)
+    };
+    for trainer in [&mut spoilt, &mut whole] {
+        step(trainer, &batches[0], 1.0).unwrap();
+    }
+    // The square of a score is more than a number holds.
+    let error = step(&mut spoilt, &batches[0], 1e25).unwrap_err().to_string();
+    assert!(error.contains("loss of step 2 is not finite"), "{error}");
+    assert_eq!(spoilt.network().unwrap(), whole.network().unwrap());
+    assert_eq!(step(&mut spoilt, &batches[1], 1.0).unwrap(), step(&mut whole, &batches[1], 1.0).unwrap());
+    assert_eq!(spoilt.network().unwrap(), whole.network().unwrap());
 }
