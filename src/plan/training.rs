@@ -13,8 +13,9 @@ pub struct TrainingRequest {
     pub steps: usize,
     /// The input is one frame that holds for all steps.
     pub constant_input: bool,
-    /// How scores and labels are compared.
-    pub loss: LossKind,
+    /// How scores and labels are compared; `None`: the host has a loss of its own, and gives the gradient of the output
+    /// between the way forward and the way back, see [`super::Part`].
+    pub loss: Option<LossKind>,
     /// What scores are, of an output over time.
     pub over: Over,
     /// What stands for the derivative of a spike.
@@ -23,6 +24,8 @@ pub struct TrainingRequest {
     pub detach_reset: Option<bool>,
     /// The optimiser, by its number in [`crate::kernel::grad::optimise`].
     pub optimiser: u32,
+    /// The gradient of the input is wanted, too.
+    pub input_gradient: bool,
     /// Sums of squares of gradients are wanted.
     pub square_sums: bool,
     /// Dropout drops the same elements in every step.
@@ -51,11 +54,12 @@ impl Default for TrainingRequest {
         TrainingRequest {
             steps: 1,
             constant_input: true,
-            loss: LossKind::default(),
+            loss: Some(LossKind::default()),
             over: Over::default(),
             surrogate: Surrogate::default(),
             detach_reset: None,
             optimiser: 2,
+            input_gradient: false,
             square_sums: false,
             same_dropout: false,
             weight_bits: None,
@@ -79,8 +83,10 @@ pub struct TrainingPlan {
     pub populations: Vec<LearnedPopulation>,
     /// The buffer of the samples' labels and seeds.
     pub facts: usize,
-    /// The buffer of the samples' losses and hits.
-    pub results: usize,
+    /// Where the loss and the output meet.
+    pub loss: LossMemory,
+    /// The buffer of the gradient of the input, where it is wanted.
+    pub input_gradient: Option<usize>,
     /// The constant of the settings of a step, see [`crate::kernel::grad::optimise`].
     pub settings: usize,
     /// The constant of the sums of squares of gradients, one for each parameter, where they are wanted.
@@ -89,6 +95,23 @@ pub struct TrainingPlan {
     pub cleared: Vec<usize>,
     /// Constants that are zero before a step.
     pub cleared_constants: Vec<usize>,
+}
+
+/// Where the loss and the output meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossMemory {
+    /// A step of the plan computes it.
+    Computed {
+        /// The buffer of the samples' losses and hits.
+        results: usize,
+    },
+    /// The host computes it.
+    Own {
+        /// The buffer of the output, which the host reads after the way forward.
+        output: usize,
+        /// That of its gradient, reals that lie as the output does, which the host fills before the way back.
+        gradient: usize,
+    },
 }
 
 /// A parameter that the optimiser changes: constants of the same number of values.

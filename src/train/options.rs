@@ -27,6 +27,8 @@ pub struct TrainOptions {
     pub weight_bits: Option<u32>,
     /// Populations are drawn towards a firing rate.
     pub rate_penalty: Option<RatePenalty>,
+    /// The gradient of the input is computed, too: [`super::Trainer::input_gradient`].
+    pub input_gradient: bool,
     /// Seed of missing weights and of dropout.
     pub seed: u64,
     /// Where it runs.

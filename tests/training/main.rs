@@ -5,6 +5,7 @@
 mod finite;
 mod invariance;
 mod neurons;
+mod own_loss;
 
 use saltatory::network::Network;
 use saltatory::workloads::uniform;

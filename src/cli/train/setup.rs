@@ -103,6 +103,7 @@ impl Setup {
             clip_norm: recipe.clip_norm,
             weight_bits: recipe.weight_bits,
             rate_penalty: recipe.rate_penalty,
+            input_gradient: false,
             seed: recipe.seed,
             device: options.device.clone(),
             threads: options.threads,

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::kernel::grad::{optimise, pool_input, square_sum, time_sum};
 use crate::kernel::{self, Edge, Kernel};
 use crate::plan::{
-    Holds, Layout, LearnedPopulation, NormStatistics, Parameter, Plan, Slot, Stage, Step, TrainingPlan, When,
+    Holds, Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, Plan, Slot, Stage, Step, TrainingPlan, When,
 };
 
 /// The gradient of a buffer.
@@ -31,7 +31,9 @@ pub(super) struct Backward<'a> {
     network: &'a Network,
     plan: Plan,
     training: Training<'a>,
-    /// Buffers that depend on something that is learned.
+    /// When the steps run: with those of the way forward, or once the host has given a gradient.
+    when: When,
+    /// Buffers that depend on something whose gradient is wanted: what is learned, the input.
     active: HashSet<usize>,
     gradients: HashMap<usize, Gradient>,
     /// The steps of the loop that is gone back through.
@@ -49,11 +51,16 @@ pub(super) struct Backward<'a> {
 impl<'a> Backward<'a> {
     /// The whole plan of training, out of the way forward.
     pub fn of(network: &'a Network, plan: Plan, training: Training<'a>) -> Result<TrainingPlan> {
+        let Some(loss) = training.loss else {
+            return Err(Error::Request("a plan with an output was expected".into()));
+        };
+        let input = plan.input;
         let mut back = Backward {
             network,
             plan,
+            when: if matches!(loss, LossMemory::Own { .. }) { When::Back } else { When::Always },
+            active: if training.request.input_gradient { HashSet::from([input]) } else { HashSet::new() },
             training,
-            active: HashSet::new(),
             gradients: HashMap::new(),
             cycle: None,
             after: Vec::new(),
@@ -64,6 +71,11 @@ impl<'a> Backward<'a> {
             cleared_constants: Vec::new(),
         };
         back.find_active();
+        if let LossMemory::Own { output, gradient } = loss
+            && let Holds::Edge(edge) = back.plan.buffers[gradient].holds
+        {
+            back.gradients.insert(output, Gradient { buffer: gradient, edge });
+        }
         let stages = back.plan.stages.clone();
         for stage in stages.iter().rev() {
             match stage {
@@ -71,7 +83,13 @@ impl<'a> Backward<'a> {
                 Stage::Loop(steps) | Stage::Back(steps) => back.through(steps)?,
             }
         }
-        if back.parameters.is_empty() && back.populations.is_empty() {
+        let input_gradient = back.gradients.get(&input).map(|g| g.buffer).filter(|_| back.active.contains(&input));
+        if let Some(of_input) = input_gradient {
+            // The host reads it when all is done.
+            back.plan.buffers[of_input].permanent = true;
+        } else if back.training.request.input_gradient {
+            return Err(Error::Network(format!("the output of `{}` does not depend on its input", back.network.name)));
+        } else if back.parameters.is_empty() && back.populations.is_empty() {
             return Err(Error::Network(format!("`{}` has nothing that learns", back.network.name)));
         }
         // As the network names them.
@@ -90,7 +108,8 @@ impl<'a> Backward<'a> {
             norms,
             populations: back.populations,
             facts: back.training.facts,
-            results: back.training.results,
+            loss,
+            input_gradient,
             settings: back.training.settings,
             square_sums,
             cleared: back.cleared,
@@ -98,7 +117,7 @@ impl<'a> Backward<'a> {
         })
     }
 
-    /// What depends on something that is learned: in a cycle that comes round.
+    /// What depends on something whose gradient is wanted: in a cycle that comes round.
     fn find_active(&mut self) {
         loop {
             let before = self.active.len();
@@ -281,7 +300,7 @@ impl<'a> Backward<'a> {
             for (index, parameter) in parameters.iter().enumerate() {
                 let params = square_sum::Params { count: count(&self.plan, parameter), index: index as u32 };
                 let bind = vec![Slot::Constant(parameter.gradients), sums];
-                self.push(&parameter.layer, Kernel::SquareSum(params), bind, When::Always);
+                self.push(&parameter.layer, Kernel::SquareSum(params), bind, self.when);
             }
             square_sums = if let Slot::Constant(sums) = sums { Some(sums) } else { None };
         }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernel::conv::Geometry;
 use crate::kernel::grad::{conv_input, conv_weight, linear_weight, transpose};
 use crate::kernel::{self, Edge, Kernel};
-use crate::plan::{Layout, Slot, Step, When};
+use crate::plan::{Layout, Slot, Step};
 
 impl Backward<'_> {
     /// A convolution.
@@ -93,7 +93,7 @@ impl Backward<'_> {
     fn transposed(&mut self, step: &Step, params: transpose::Params) -> Slot {
         let count = (params.taps * params.inputs * params.outputs) as usize;
         let weights = self.constant(format!("{}.turned", step.layer), vec![0; count]);
-        self.push(&step.layer, Kernel::Transpose(params), vec![step.bind[1], weights], When::Always);
+        self.push(&step.layer, Kernel::Transpose(params), vec![step.bind[1], weights], self.when);
         weights
     }
 

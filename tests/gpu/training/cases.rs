@@ -51,7 +51,8 @@ pub fn plan(case: &Case) -> Plan {
     let request = TrainingRequest {
         steps: options.steps.unwrap(),
         constant_input: case.constant,
-        loss: options.loss.kind,
+        loss: Some(options.loss.kind),
+        input_gradient: options.input_gradient,
         over: options.loss.over,
         surrogate: options.surrogate,
         detach_reset: options.detach_reset,
