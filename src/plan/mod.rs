@@ -410,5 +410,6 @@ pub use cost::Cost;
 pub use info::{PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
 pub use training::{
-    Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, RatePenalty, TrainingPlan, TrainingRequest,
+    Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, RatePenalty, TrainingMemory, TrainingPlan,
+    TrainingRequest,
 };

@@ -1,8 +1,10 @@
 //! The plan of a step of training, and where in its memory parameters and results are.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
-use super::Plan;
+use super::text::bytes;
+use super::{Plan, memory};
 use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
 
@@ -30,6 +32,8 @@ pub struct TrainingRequest {
     pub square_sums: bool,
     /// Dropout drops the same elements in every step.
     pub same_dropout: bool,
+    /// What batch norm gives is not kept for the way back, but computed again there: less memory, the same bits.
+    pub recompute: bool,
     /// Weights of convolutions and linear layers are used as if they had so many bits.
     pub weight_bits: Option<u32>,
     /// Populations are drawn towards a firing rate.
@@ -62,6 +66,7 @@ impl Default for TrainingRequest {
             input_gradient: false,
             square_sums: false,
             same_dropout: false,
+            recompute: false,
             weight_bits: None,
             rate_penalty: None,
             memory_limit: 16 << 30,
@@ -75,6 +80,8 @@ impl Default for TrainingRequest {
 pub struct TrainingPlan {
     /// The steps and their memory. Constants that parameters live in change.
     pub plan: Plan,
+    /// Stages of the way forward, with the loss: the first of `plan`.
+    pub forward: usize,
     /// What the optimiser changes.
     pub parameters: Vec<Parameter>,
     /// Batch norms.
@@ -95,6 +102,30 @@ pub struct TrainingPlan {
     pub cleared: Vec<usize>,
     /// Constants that are zero before a step.
     pub cleared_constants: Vec<usize>,
+}
+
+/// Bytes that training takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TrainingMemory {
+    /// Of each sample: what lives from the way forward to the way back, or longer.
+    pub kept: usize,
+    /// Of each sample: all else, whose lives do not all overlap.
+    pub transient: usize,
+    /// Parameters; of neurons their coefficients.
+    pub parameters: usize,
+    /// Their gradients.
+    pub gradients: usize,
+    /// Their moments.
+    pub moments: usize,
+    /// What else all samples share: coefficients, statistics, tables.
+    pub others: usize,
+}
+
+impl TrainingMemory {
+    /// All of it, for so many samples.
+    pub fn of_batch(&self, batch: usize) -> usize {
+        batch * (self.kept + self.transient) + self.parameters + self.gradients + self.moments + self.others
+    }
 }
 
 /// Where the loss and the output meet.
@@ -180,9 +211,58 @@ pub struct LearnedPopulation {
 }
 
 impl TrainingPlan {
+    /// Bytes that it takes.
+    pub fn memory(&self) -> TrainingMemory {
+        let plan = &self.plan;
+        let lives = memory::lives(plan);
+        let is_kept = |&at: &usize| {
+            let (from, to) = lives[at];
+            plan.buffers[at].permanent || from < self.forward && to > self.forward
+        };
+        // What lives at once shares nothing.
+        let kept = (0..plan.buffers.len()).filter(is_kept);
+        let kept = 4 * kept.map(|at| plan.buffers[at].holds.words(plan.window_steps(), 1)).sum::<usize>();
+        let bytes = |constant: usize| 4 * plan.constants[constant].words.len();
+        let sum = |of: fn(&Parameter) -> usize| self.parameters.iter().map(|p| bytes(of(p))).sum::<usize>();
+        let of_neurons =
+            |of: fn(&LearnedPopulation) -> usize| self.populations.iter().map(|p| bytes(of(p))).sum::<usize>();
+        let parameters = sum(|p| p.values) + of_neurons(|p| p.coefficients);
+        let gradients = sum(|p| p.gradients) + of_neurons(|p| p.gradients);
+        let moments = sum(|p| p.moments);
+        TrainingMemory {
+            kept,
+            transient: plan.sample_bytes() - kept,
+            parameters,
+            gradients,
+            moments,
+            others: plan.constant_bytes() - parameters - gradients - moments,
+        }
+    }
+
     /// As many zeros as a constant has words.
     pub(crate) fn zeros(&self, constant: usize) -> Vec<u32> {
         vec![0; self.plan.constants[constant].words.len()]
+    }
+}
+
+/// The plan, and the bytes that it takes.
+impl fmt::Display for TrainingPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (memory, steps) = (self.memory(), self.plan.request.steps);
+        let text = |count: usize| bytes(count as u128);
+        write!(f, "{}", self.plan)?;
+        for (what, count) in [("kept for the way back", memory.kept), ("transient", memory.transient)] {
+            writeln!(f, "{what:<22} {:>10} a sample, {:>10} a sample and step", text(count), text(count / steps))?;
+        }
+        for (what, count) in [
+            ("parameters", memory.parameters),
+            ("gradients", memory.gradients),
+            ("moments", memory.moments),
+            ("other shared memory", memory.others),
+        ] {
+            writeln!(f, "{what:<22} {:>10}", text(count))?;
+        }
+        Ok(())
     }
 }
 

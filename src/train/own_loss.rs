@@ -110,7 +110,8 @@ impl Trainer {
         if !self.options.input_gradient {
             return Err(Error::Request("the gradient of the input was not asked for: `input_gradient`".into()));
         }
-        let Some((batch, (plan, machine))) = self.in_memory.filter(|batch| batch.back).zip(self.machine.as_ref()) else {
+        let Some((batch, (plan, machine))) = self.in_memory.filter(|batch| batch.back).zip(self.machine.as_ref())
+        else {
             return Err(Error::Request("there is no gradient of the input yet: no batch has gone back".into()));
         };
         let Some(buffer) = plan.input_gradient else { return Err(no_plan()) };

@@ -13,7 +13,6 @@ use crate::network::{Network, compile_training};
 use crate::plan::{TrainingPlan, TrainingRequest};
 use crate::run::training::{Batch, BatchResult, TrainingMachine};
 use crate::tensor::Tensor;
-use crate::train::Optimiser;
 
 /// A network in training: its parameters, their optimiser, and the memory of the gradients.
 #[derive(Debug)]
@@ -193,7 +192,8 @@ impl Trainer {
         for (population, (&spikes, &most)) in plan.plan.populations.iter().zip(counts).filter(|(p, _)| p.fires) {
             let largest = population.layout.largest();
             if most > largest {
-                let message = format!("a neuron fired {most} times in a step, more than the {largest} that are counted");
+                let message =
+                    format!("a neuron fired {most} times in a step, more than the {largest} that are counted");
                 let error = Error::layer(&population.layer, message);
                 self.clear_gradients()?;
                 return Err(error);
@@ -224,7 +224,7 @@ impl Trainer {
         // As PyTorch's `clip_grad_norm_`.
         let clip = gradient_norm.map_or(1.0, |norm| (most / (norm + 1e-6)).min(1.0));
         let settings = self.settings(1, clip);
-        let kind = self.kind();
+        let kind = self.options.optimiser.kind();
         if let Some((plan, machine)) = &mut self.machine {
             machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
             machine.optimise()?;
@@ -310,33 +310,11 @@ impl Trainer {
         Ok(())
     }
 
-    /// The number of the optimiser, see [`optimise::Params`].
-    fn kind(&self) -> u32 {
-        match self.options.optimiser {
-            Optimiser::Sgd { nesterov, .. } => u32::from(nesterov),
-            Optimiser::Adam(_) => 2,
-            Optimiser::AdamW(_) => 3,
-        }
-    }
-
     /// A plan for such samples, with the parameters, gradients and moments of the one before. `loss`: what the plan
     /// computes; `None`: the host does.
     pub(super) fn prepare(&mut self, steps: usize, constant_input: bool, loss: Option<LossKind>) -> Result<()> {
-        let request = TrainingRequest {
-            steps,
-            constant_input,
-            loss,
-            over: self.options.loss.over,
-            surrogate: self.options.surrogate,
-            detach_reset: self.options.detach_reset,
-            optimiser: self.kind(),
-            input_gradient: self.options.input_gradient,
-            square_sums: self.options.clip_norm.is_some() && loss.is_some(),
-            same_dropout: self.network.dialect == crate::neuron::Dialect::SpikingJelly,
-            weight_bits: self.options.weight_bits,
-            rate_penalty: self.options.rate_penalty,
-            ..TrainingRequest::default()
-        };
+        let of_options = self.options.request(&self.network, steps, constant_input);
+        let request = TrainingRequest { loss, square_sums: of_options.square_sums && loss.is_some(), ..of_options };
         if self.machine.is_some() && self.request == request {
             return Ok(());
         }

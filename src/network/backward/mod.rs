@@ -4,6 +4,7 @@
 //! known when its turn comes, the last step first. Gradients are reals and lie as the values do.
 
 mod emit;
+mod kept;
 mod neurons;
 mod others;
 mod weighted;
@@ -16,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::kernel::grad::{optimise, pool_input, square_sum, time_sum};
 use crate::kernel::{self, Edge, Kernel};
 use crate::plan::{
-    Holds, Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, Plan, Slot, Stage, Step, TrainingPlan, When,
+    Holds, Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, Plan, Slot, Stage, Step, TrainingPlan,
+    When,
 };
 
 /// The gradient of a buffer.
@@ -36,6 +38,10 @@ pub(super) struct Backward<'a> {
     /// Buffers that depend on something whose gradient is wanted: what is learned, the input.
     active: HashSet<usize>,
     gradients: HashMap<usize, Gradient>,
+    /// Steps whose outputs are not kept, by these.
+    again: HashMap<usize, Step>,
+    /// Where they are computed again.
+    computed: HashMap<usize, Slot>,
     /// The steps of the loop that is gone back through.
     cycle: Option<Vec<Step>>,
     /// What comes after it.
@@ -62,6 +68,8 @@ impl<'a> Backward<'a> {
             active: if training.request.input_gradient { HashSet::from([input]) } else { HashSet::new() },
             training,
             gradients: HashMap::new(),
+            again: HashMap::new(),
+            computed: HashMap::new(),
             cycle: None,
             after: Vec::new(),
             returning: HashMap::new(),
@@ -71,6 +79,8 @@ impl<'a> Backward<'a> {
             cleared_constants: Vec::new(),
         };
         back.find_active();
+        back.find_again();
+        let forward = back.plan.stages.len();
         if let LossMemory::Own { output, gradient } = loss
             && let Holds::Edge(edge) = back.plan.buffers[gradient].holds
         {
@@ -104,6 +114,7 @@ impl<'a> Backward<'a> {
         plan.place()?;
         Ok(TrainingPlan {
             plan,
+            forward,
             parameters: back.parameters,
             norms,
             populations: back.populations,
@@ -183,7 +194,7 @@ impl<'a> Backward<'a> {
                 let to = self.gradient(&step.layer, real(pool.input));
                 let kernel = Kernel::PoolInput(pool_input::Params { pool, gradient: g.edge, to: to.edge });
                 // A sum need not be kept for the way back.
-                let values = if pool.max == 1 { step.bind[0] } else { Slot::Empty };
+                let values = if pool.max == 1 { self.kept(step.bind[0]) } else { Slot::Empty };
                 self.emit(step, kernel, vec![values, Slot::Buffer(g.buffer), Slot::Buffer(to.buffer)]);
                 self.contribute(step, input, to);
             }

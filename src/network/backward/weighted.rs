@@ -24,7 +24,8 @@ impl Backward<'_> {
             },
         )?;
         let kernel = Kernel::ConvWeight(conv_weight::Params { geometry, gradient: g.edge });
-        self.emit_after(step, kernel, vec![step.bind[0], Slot::Buffer(g.buffer), sums]);
+        let values = self.kept(step.bind[0]);
+        self.emit_after(step, kernel, vec![values, Slot::Buffer(g.buffer), sums]);
         if self.active.contains(&input) {
             let to = self.gradient(&step.layer, real(geometry.input));
             self.conv_input(step, geometry, g, to)?;
@@ -48,7 +49,8 @@ impl Backward<'_> {
             },
         )?;
         let kernel = Kernel::LinearWeight(linear_weight::Params { input: p.input, gradient: g.edge, bias: p.bias });
-        self.emit_after(step, kernel, vec![step.bind[0], Slot::Buffer(g.buffer), sums]);
+        let values = self.kept(step.bind[0]);
+        self.emit_after(step, kernel, vec![values, Slot::Buffer(g.buffer), sums]);
         if self.active.contains(&input) {
             let to = self.gradient(&step.layer, real(p.input));
             let (inputs, outputs) = (p.input.elements() as u32, p.count);
