@@ -139,7 +139,7 @@ fn images() -> Case {
 fn computed_again() -> Case {
     let first = input(&[2, 8, 8], InputKind::Real).conv2d(12, 3).padding(1).no_bias().batch_norm().spiking(easy());
     let second = first.conv2d(10, 3).no_bias().batch_norm().layer(pool(PoolKind::Max, 2, 2, 0)).spiking(easy());
-    let third = second.conv2d(6, 1).no_bias().batch_norm().conv2d(6, 2).no_bias().batch_norm().spiking(easy());
+    let third = second.conv2d(6, 1).no_bias().batch_norm().conv2d(6, 2).spiking(easy());
     let options = TrainOptions { recompute: true, input_gradient: true, ..Default::default() };
     Case::new("computed again", third.flatten().linear(5), false, options)
 }
