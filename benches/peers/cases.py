@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from build import Mode, TorchNet, captured, compiled, modes, training_modes
-from contract import TAU, currents, hash_u32, make_net, uniform, unit, weight
+from contract import TAU, currents, hash_u32, make_net, spike_gradient, uniform, unit, weight
 
 FRAMES = 64
 
@@ -36,6 +36,9 @@ def candidates(peers: dict[str, Any], workload: str, batch: int, device: str) ->
     if workload == "lif":
         x = currents(16, batch * 65536)
         return _population(peers, x, None, TAU, device, compile=True)
+    if workload == "lif-training":
+        n = batch * 65536
+        return _population_back(peers, currents(16, n), spike_gradient(16, n), TAU, device)
     if workload == "dense-lif":
         x, w = unit(4900, 500, batch, 512), weight(4000, 512, 512, 512)
         return _population(peers, x, w, 5.0, device, compile=False)
@@ -114,6 +117,32 @@ def _population(
     def choices(name: str) -> list[Mode]:
         out = [Mode("eager")] + [Mode("compile", compile=True)] * (compile and name in ("torch", "norse"))
         return out + [Mode("graph", graph=True)] * (device == "cuda" and name == "torch")
+
+    return _all(peers, choices, prepare)
+
+
+def _population_back(
+    peers: dict[str, Any], x: np.ndarray, g: np.ndarray, tau: float, device: str
+) -> list[Candidate]:
+    """Forward, and back from a given gradient of the spikes. The scores are the gradient of the input, over time."""
+    given, of_spikes = torch.from_numpy(x), torch.from_numpy(g).to(device)
+
+    def prepare(peer: Any, mode: Mode) -> Call:
+        model: nn.Module = peer.multi(tau).to(device)
+        scale = peer.scale(tau)
+        values = (given * scale).to(device).requires_grad_()
+        call = compiled(model, device == "cuda", training=True) if mode.compile else model
+
+        def run(_: int) -> torch.Tensor:
+            values.grad = None
+            with torch.enable_grad():
+                call(values).backward(of_spikes)
+            return values.grad
+
+        return Call(run, lambda: run(0).mean(0) * scale, lambda: None)
+
+    def choices(name: str) -> list[Mode]:
+        return [Mode("eager")] + [Mode("compile", compile=True)] * (name in ("torch", "norse"))
 
     return _all(peers, choices, prepare)
 

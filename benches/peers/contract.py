@@ -70,6 +70,11 @@ def currents(t: int, n: int) -> np.ndarray:
     return np.resize(table, t * n).reshape(t, n)
 
 
+def spike_gradient(t: int, n: int) -> np.ndarray:
+    """A gradient of spikes [T,N] from 0 to 1, which repeats as currents do."""
+    return np.resize(uniform(8, 1_048_573), t * n).reshape(t, n)
+
+
 @dataclass(frozen=True)
 class Conv:
     cin: int

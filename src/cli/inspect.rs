@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use clap::Args;
 use saltatory::layer::Layer;
-use saltatory::network::{Readout, compile};
+use saltatory::network::{Readout, compile, compile_training};
 use saltatory::neuron::Rules;
 use saltatory::neuron::rules::{Reset, SpikesPerStep};
 use saltatory::plan::{Plan, Request, bytes_text};
 use saltatory::tensor::shape_text;
-use saltatory::{Network, Result};
+use saltatory::train::Recipe;
+use saltatory::{Error, Network, Result};
 use serde_json::{Value, json};
 
 use super::model::Model;
@@ -30,6 +31,15 @@ pub struct Arguments {
     /// Plan for a stream: one step per call, state kept.
     #[arg(long, conflicts_with = "sequence")]
     stream: bool,
+    /// Show the plan of training, by the recipe of the network's file, and the memory that it takes.
+    #[arg(long, conflicts_with_all = ["plan", "stream"])]
+    training: bool,
+    /// Samples of a step of training (default: by the recipe).
+    #[arg(long, value_name = "N", requires = "training")]
+    batch: Option<usize>,
+    /// As in `saltatory train`: what batch norm gives is computed again on the way back.
+    #[arg(long, requires = "training")]
+    recompute: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -37,7 +47,7 @@ pub struct Arguments {
 
 /// Shows a network.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let network = arguments.model.open()?;
+    let (network, recipe) = arguments.model.open_with_recipe()?;
     let request = Request {
         steps: if arguments.stream { 1 } else { arguments.model.steps.or(network.steps).unwrap_or(1) },
         constant_input: !arguments.sequence && !arguments.stream,
@@ -55,6 +65,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if weighted.nodes.iter().all(|node| node.layer.parameter_count() == 0) {
         weighted.init(0)?;
     }
+    if arguments.training {
+        return training(arguments, &weighted, &recipe.unwrap_or_default(), &request);
+    }
     let plan = compile(&weighted, &request);
     if arguments.json {
         print(&format!("{:#}\n", as_json(&network, plan.as_ref().ok(), arguments.plan)?))?;
@@ -66,6 +79,30 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Err(error) if arguments.plan => return Err(error),
         Err(error) => print(&format!("\nno plan: {error}\n"))?,
         Ok(_) => {}
+    }
+    Ok(Outcome::Good)
+}
+
+/// Shows the plan of training, and its memory.
+fn training(arguments: &Arguments, network: &Network, recipe: &Recipe, request: &Request) -> Result<Outcome> {
+    let mut options = recipe.options();
+    options.recompute |= arguments.recompute;
+    let batch = arguments.batch.unwrap_or(recipe.batch);
+    if batch == 0 {
+        return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
+    }
+    let request = options.request(network, request.steps, request.constant_input);
+    let plan = compile_training(network, &request)?;
+    let memory = plan.memory();
+    let whole = memory.of_batch(batch);
+    if arguments.json {
+        let value = json!({
+            "name": network.name, "steps": request.steps, "batch": batch, "recompute": request.recompute,
+            "bytes": memory, "bytes_of_batch": whole, "plan": plan.to_string(),
+        });
+        print(&format!("{value:#}\n"))?;
+    } else {
+        print(&format!("{plan}{:<22} {:>10}\n", format!("a batch of {batch}"), bytes_text(whole as u128)))?;
     }
     Ok(Outcome::Good)
 }

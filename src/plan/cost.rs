@@ -37,7 +37,7 @@ impl Plan {
     }
 
     fn add(&self, cost: &mut Cost, step: &Step, steps: usize, windows: u64) {
-        let times = if step.when == When::Always { windows } else { 1 };
+        let times = if matches!(step.when, When::Always | When::Back) { windows } else { 1 };
         cost.dispatches += times;
         cost.dense += times * step.kernel.work(steps);
         for (slot, info) in step.bind.iter().zip(step.kernel.slots()) {

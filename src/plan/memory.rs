@@ -33,7 +33,7 @@ pub(super) fn place(plan: &mut Plan) {
 }
 
 /// For every buffer the stage of its first use and the one after its last.
-fn lives(plan: &Plan) -> Vec<(usize, usize)> {
+pub(super) fn lives(plan: &Plan) -> Vec<(usize, usize)> {
     let mut lives = vec![(usize::MAX, 0); plan.buffers.len()];
     for (at, stage) in plan.stages.iter().enumerate() {
         for (buffer, _) in stage.steps().iter().flat_map(Plan::touched) {

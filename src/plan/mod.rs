@@ -197,6 +197,8 @@ pub enum When {
     Always,
     /// In the first: what it does holds for all steps.
     First,
+    /// In all of them, once the gradient of the output is there: the way back, where the loss is the host's own.
+    Back,
     /// After a window at whose end scores are wanted: it needs what all steps so far have left.
     Scores,
     /// After the last.
@@ -208,6 +210,8 @@ pub enum When {
 pub enum Part {
     /// All steps of time, one layer after the other.
     Steps,
+    /// The way back, where it waits for a gradient that the host gives.
+    Back,
     /// Scores as if the samples ended with the window, where that takes more.
     Scores,
     /// What is done once, when they have ended.
@@ -216,7 +220,7 @@ pub enum Part {
 
 impl Part {
     /// All of them, in order.
-    pub const ALL: [Part; 3] = [Part::Steps, Part::Scores, Part::End];
+    pub const ALL: [Part; 4] = [Part::Steps, Part::Back, Part::Scores, Part::End];
 
     /// Those of a window, with which the samples end or not.
     pub fn of_window(ends: bool) -> impl Iterator<Item = Part> {
@@ -334,6 +338,7 @@ impl Plan {
         all.filter(move |(_, step, window)| match step.when {
             When::Always => part == Part::Steps,
             When::First => part == Part::Steps && window.at == 0,
+            When::Back => part == Part::Back,
             When::Scores => part == Part::Scores,
             When::End => part == Part::End,
         })
@@ -404,4 +409,7 @@ impl Holds {
 pub use cost::Cost;
 pub use info::{PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
-pub use training::{Layout, LearnedPopulation, NormStatistics, Parameter, RatePenalty, TrainingPlan, TrainingRequest};
+pub use training::{
+    Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, RatePenalty, TrainingMemory, TrainingPlan,
+    TrainingRequest,
+};

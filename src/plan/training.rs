@@ -1,8 +1,10 @@
 //! The plan of a step of training, and where in its memory parameters and results are.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
-use super::Plan;
+use super::text::bytes;
+use super::{Plan, memory};
 use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
 
@@ -13,8 +15,9 @@ pub struct TrainingRequest {
     pub steps: usize,
     /// The input is one frame that holds for all steps.
     pub constant_input: bool,
-    /// How scores and labels are compared.
-    pub loss: LossKind,
+    /// How scores and labels are compared; `None`: the host has a loss of its own, and gives the gradient of the output
+    /// between the way forward and the way back, see [`super::Part`].
+    pub loss: Option<LossKind>,
     /// What scores are, of an output over time.
     pub over: Over,
     /// What stands for the derivative of a spike.
@@ -23,10 +26,14 @@ pub struct TrainingRequest {
     pub detach_reset: Option<bool>,
     /// The optimiser, by its number in [`crate::kernel::grad::optimise`].
     pub optimiser: u32,
+    /// The gradient of the input is wanted, too.
+    pub input_gradient: bool,
     /// Sums of squares of gradients are wanted.
     pub square_sums: bool,
     /// Dropout drops the same elements in every step.
     pub same_dropout: bool,
+    /// What batch norm gives is not kept for the way back, but computed again there: less memory, the same bits.
+    pub recompute: bool,
     /// Weights of convolutions and linear layers are used as if they had so many bits.
     pub weight_bits: Option<u32>,
     /// Populations are drawn towards a firing rate.
@@ -51,13 +58,15 @@ impl Default for TrainingRequest {
         TrainingRequest {
             steps: 1,
             constant_input: true,
-            loss: LossKind::default(),
+            loss: Some(LossKind::default()),
             over: Over::default(),
             surrogate: Surrogate::default(),
             detach_reset: None,
             optimiser: 2,
+            input_gradient: false,
             square_sums: false,
             same_dropout: false,
+            recompute: false,
             weight_bits: None,
             rate_penalty: None,
             memory_limit: 16 << 30,
@@ -71,6 +80,8 @@ impl Default for TrainingRequest {
 pub struct TrainingPlan {
     /// The steps and their memory. Constants that parameters live in change.
     pub plan: Plan,
+    /// Stages of the way forward, with the loss: the first of `plan`.
+    pub forward: usize,
     /// What the optimiser changes.
     pub parameters: Vec<Parameter>,
     /// Batch norms.
@@ -79,8 +90,10 @@ pub struct TrainingPlan {
     pub populations: Vec<LearnedPopulation>,
     /// The buffer of the samples' labels and seeds.
     pub facts: usize,
-    /// The buffer of the samples' losses and hits.
-    pub results: usize,
+    /// Where the loss and the output meet.
+    pub loss: LossMemory,
+    /// The buffer of the gradient of the input, where it is wanted.
+    pub input_gradient: Option<usize>,
     /// The constant of the settings of a step, see [`crate::kernel::grad::optimise`].
     pub settings: usize,
     /// The constant of the sums of squares of gradients, one for each parameter, where they are wanted.
@@ -89,6 +102,47 @@ pub struct TrainingPlan {
     pub cleared: Vec<usize>,
     /// Constants that are zero before a step.
     pub cleared_constants: Vec<usize>,
+}
+
+/// Bytes that training takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TrainingMemory {
+    /// Of each sample: what lives from the way forward to the way back, or longer.
+    pub kept: usize,
+    /// Of each sample: all else, whose lives do not all overlap.
+    pub transient: usize,
+    /// Parameters; of neurons their coefficients.
+    pub parameters: usize,
+    /// Their gradients.
+    pub gradients: usize,
+    /// Their moments.
+    pub moments: usize,
+    /// What else all samples share: coefficients, statistics, tables.
+    pub others: usize,
+}
+
+impl TrainingMemory {
+    /// All of it, for so many samples.
+    pub fn of_batch(&self, batch: usize) -> usize {
+        batch * (self.kept + self.transient) + self.parameters + self.gradients + self.moments + self.others
+    }
+}
+
+/// Where the loss and the output meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossMemory {
+    /// A step of the plan computes it.
+    Computed {
+        /// The buffer of the samples' losses and hits.
+        results: usize,
+    },
+    /// The host computes it.
+    Own {
+        /// The buffer of the output, which the host reads after the way forward.
+        output: usize,
+        /// That of its gradient, reals that lie as the output does, which the host fills before the way back.
+        gradient: usize,
+    },
 }
 
 /// A parameter that the optimiser changes: constants of the same number of values.
@@ -157,9 +211,58 @@ pub struct LearnedPopulation {
 }
 
 impl TrainingPlan {
+    /// Bytes that it takes.
+    pub fn memory(&self) -> TrainingMemory {
+        let plan = &self.plan;
+        let lives = memory::lives(plan);
+        let is_kept = |&at: &usize| {
+            let (from, to) = lives[at];
+            plan.buffers[at].permanent || from < self.forward && to > self.forward
+        };
+        // What lives at once shares nothing.
+        let kept = (0..plan.buffers.len()).filter(is_kept);
+        let kept = 4 * kept.map(|at| plan.buffers[at].holds.words(plan.window_steps(), 1)).sum::<usize>();
+        let bytes = |constant: usize| 4 * plan.constants[constant].words.len();
+        let sum = |of: fn(&Parameter) -> usize| self.parameters.iter().map(|p| bytes(of(p))).sum::<usize>();
+        let of_neurons =
+            |of: fn(&LearnedPopulation) -> usize| self.populations.iter().map(|p| bytes(of(p))).sum::<usize>();
+        let parameters = sum(|p| p.values) + of_neurons(|p| p.coefficients);
+        let gradients = sum(|p| p.gradients) + of_neurons(|p| p.gradients);
+        let moments = sum(|p| p.moments);
+        TrainingMemory {
+            kept,
+            transient: plan.sample_bytes() - kept,
+            parameters,
+            gradients,
+            moments,
+            others: plan.constant_bytes() - parameters - gradients - moments,
+        }
+    }
+
     /// As many zeros as a constant has words.
     pub(crate) fn zeros(&self, constant: usize) -> Vec<u32> {
         vec![0; self.plan.constants[constant].words.len()]
+    }
+}
+
+/// The plan, and the bytes that it takes.
+impl fmt::Display for TrainingPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (memory, steps) = (self.memory(), self.plan.request.steps);
+        let text = |count: usize| bytes(count as u128);
+        write!(f, "{}", self.plan)?;
+        for (what, count) in [("kept for the way back", memory.kept), ("transient", memory.transient)] {
+            writeln!(f, "{what:<22} {:>10} a sample, {:>10} a sample and step", text(count), text(count / steps))?;
+        }
+        for (what, count) in [
+            ("parameters", memory.parameters),
+            ("gradients", memory.gradients),
+            ("moments", memory.moments),
+            ("other shared memory", memory.others),
+        ] {
+            writeln!(f, "{what:<22} {:>10}", text(count))?;
+        }
+        Ok(())
     }
 }
 

@@ -34,6 +34,17 @@ pub(super) fn unpack(edge: &Edge, words: &[u32]) -> Vec<f32> {
     at.map(|(cell, channel)| edge.value(edge.cell(words, cell), channel)).collect()
 }
 
+/// The values of one step after another, in people's order.
+pub(super) fn unpack_steps(edge: &Edge, words: &[u32], to: &mut [f32]) {
+    for (from, to) in words.chunks_exact(edge.step_words()).zip(to.chunks_exact_mut(edge.elements())) {
+        if lies_packed(edge) {
+            to.copy_from_slice(bytemuck::cast_slice(from));
+        } else {
+            to.copy_from_slice(&unpack(edge, from));
+        }
+    }
+}
+
 /// Whether values lie in memory as the edge has them.
 pub(super) fn lies_packed(edge: &Edge) -> bool {
     edge.is_real() && (edge.cells == 1 || edge.channels == 1)

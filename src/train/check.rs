@@ -50,24 +50,35 @@ impl Trainer {
         self.options.clip_norm.map_or(Ok(()), |norm| positive("the clip norm", norm))
     }
 
-    /// Steps of a sample, and whether one frame holds for all of them.
-    pub(super) fn check_batch(&self, samples: &[&[f32]], labels: &[u32]) -> Result<(usize, bool)> {
-        if samples.is_empty() || samples.len() != labels.len() {
+    /// A label for each sample.
+    pub(super) fn check_labels(&self, samples: &[&[f32]], labels: &[u32]) -> Result<()> {
+        if samples.len() != labels.len() {
             let (n, m) = (samples.len(), labels.len());
-            return Err(Error::Request(format!("expected samples, and a label for each: got {n} samples, {m} labels")));
+            return Err(Error::Request(format!("expected a label for each sample: got {n} samples, {m} labels")));
+        }
+        let classes: usize = self.network.shapes()?[self.network.output].iter().product();
+        match labels.iter().position(|&label| label as usize >= classes) {
+            Some(at) => {
+                let (last, got) = (classes - 1, labels[at]);
+                Err(Error::Request(format!("sample {at}: expected a label from 0 to {last}, got {got}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Steps of a sample, and whether one frame holds for all of them.
+    pub(super) fn check_samples(&self, samples: &[&[f32]]) -> Result<(usize, bool)> {
+        if samples.is_empty() {
+            return Err(Error::Request("expected samples: got 0 samples".into()));
         }
         let frame: usize = self.network.input.shape.iter().product();
-        let classes: usize = self.network.shapes()?[self.network.output].iter().product();
         let fixed = self.options.steps.or(self.network.steps);
         let length = samples[0].len();
-        for (at, (sample, &label)) in samples.iter().zip(labels).enumerate() {
+        for (at, sample) in samples.iter().enumerate() {
             let fault = |text: String| Err(Error::Request(format!("sample {at}: {text}")));
             if sample.len() != length || length == 0 || !length.is_multiple_of(frame) {
                 let got = sample.len();
                 return fault(format!("expected {frame} values for each step, as many as the others, got {got}"));
-            }
-            if label as usize >= classes {
-                return fault(format!("expected a label from 0 to {}, got {label}", classes - 1));
             }
             let bad = |x: &&f32| match self.network.input.kind {
                 InputKind::Real => !x.is_finite(),

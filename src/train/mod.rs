@@ -4,6 +4,9 @@
 //! one step of the optimiser. The steps of the computation are a plan of the same kernels that networks run on, and of
 //! those that go back; see [`crate::plan`].
 //!
+//! With a loss of one's own a step is in three parts: [`Trainer::forward`] and [`Trainer::outputs`], the gradient of that
+//! loss with respect to these outputs, and [`Trainer::backward`] with it; then [`Trainer::optimise`].
+//!
 //! What is around the steps: a [`Recipe`] says how a network is trained, [`mod@schedule`] how the learning rate goes,
 //! [`order()`] and [`Augmenter`] what every step sees, and a [`Checkpoint`] keeps a training on disk. All of it depends on
 //! the seed and on where it is drawn for, so a training that is gone on with ends with the same bits.
@@ -23,6 +26,7 @@ mod check;
 pub mod checkpoint;
 mod options;
 mod order;
+mod own_loss;
 mod populations;
 mod progress;
 mod quantise;
@@ -39,6 +43,7 @@ pub use augment::{Augment, Augmenter};
 pub use checkpoint::Checkpoint;
 pub use options::{Loss, Momentum, Optimiser, TrainOptions};
 pub use order::{order, split};
+pub use own_loss::ForwardReport;
 pub use progress::{Best, Epoch, Point, Progress, Sums};
 pub use quantise::quantise;
 pub use recipe::Recipe;

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::grad::loss::{self, LossKind, Over};
-use crate::network::Readout;
+use crate::network::{Network, Readout};
+use crate::neuron::Dialect;
 use crate::neuron::surrogate::Surrogate;
-use crate::plan::RatePenalty;
+use crate::plan::{RatePenalty, TrainingRequest};
 use crate::run::{Device, Profiler};
 
 /// How a network is trained.
@@ -23,11 +24,15 @@ pub struct TrainOptions {
     pub detach_reset: Option<bool>,
     /// Gradients longer than this, all parameters together, are made as long.
     pub clip_norm: Option<f64>,
+    /// What batch norm gives is computed again on the way back, not kept: less memory, the same bits.
+    pub recompute: bool,
     /// Weights of convolutions and linear layers are used as if they had so many bits, 2 to 16; what is learned stays exact,
     /// see [`super::quantise`].
     pub weight_bits: Option<u32>,
     /// Populations are drawn towards a firing rate.
     pub rate_penalty: Option<RatePenalty>,
+    /// The gradient of the input is computed, too: [`super::Trainer::input_gradient`].
+    pub input_gradient: bool,
     /// Seed of missing weights and of dropout.
     pub seed: u64,
     /// Where it runs.
@@ -133,7 +138,38 @@ impl Default for Optimiser {
     }
 }
 
+impl TrainOptions {
+    /// What a plan of training is asked for: so many steps per sample, of which one frame holds for all of them or not.
+    pub fn request(&self, network: &Network, steps: usize, constant_input: bool) -> TrainingRequest {
+        TrainingRequest {
+            steps,
+            constant_input,
+            loss: Some(self.loss.kind),
+            over: self.loss.over,
+            surrogate: self.surrogate,
+            detach_reset: self.detach_reset,
+            optimiser: self.optimiser.kind(),
+            input_gradient: self.input_gradient,
+            square_sums: self.clip_norm.is_some(),
+            same_dropout: network.dialect == Dialect::SpikingJelly,
+            recompute: self.recompute,
+            weight_bits: self.weight_bits,
+            rate_penalty: self.rate_penalty,
+            ..TrainingRequest::default()
+        }
+    }
+}
+
 impl Optimiser {
+    /// Its number, see [`crate::kernel::grad::optimise`].
+    pub fn kind(&self) -> u32 {
+        match *self {
+            Optimiser::Sgd { nesterov, .. } => u32::from(nesterov),
+            Optimiser::Adam(_) => 2,
+            Optimiser::AdamW(_) => 3,
+        }
+    }
+
     /// The learning rate it begins with.
     pub fn learning_rate(&self) -> f64 {
         match self {

@@ -8,6 +8,7 @@
 //! split = 0.1                   # the part of the samples that is kept for validation; default: none
 //! clip_norm = 1.0               # default: gradients are not clipped
 //! detach_reset = true           # default: as the dialect has it
+//! recompute = true              # what batch norm gives is not kept for the way back: less memory; default: false
 //! weight_bits = 4               # weights of so many bits, 2 to 16; default: exact ones
 //! loss = { kind = "cross_entropy", over = "mean" }       # or "mse"; mean sum last each_step
 //! optimiser = { name = "adam", lr = 1e-3 }               # or "adamw", "sgd", with their parameters
@@ -30,7 +31,7 @@ use toml::{Table, Value};
 
 use super::augment::Augment;
 use super::schedule::{Length, Schedule, Warmup};
-use super::{Loss, Optimiser, RatePenalty, Surrogate};
+use super::{Loss, Optimiser, RatePenalty, Surrogate, TrainOptions};
 use crate::error::{Error, Result};
 use crate::network::file::{Keys, table};
 
@@ -55,6 +56,9 @@ pub struct Recipe {
     /// Gradients do not flow through resets; `None`: as the network's rules say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detach_reset: Option<bool>,
+    /// What batch norm gives is computed again on the way back, not kept: less memory, the same bits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recompute: bool,
     /// Weights are used as if they had so many bits, and have them in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_bits: Option<u32>,
@@ -84,6 +88,7 @@ impl Default for Recipe {
             split: 0.0,
             clip_norm: None,
             detach_reset: None,
+            recompute: false,
             weight_bits: None,
             loss: Loss::default(),
             optimiser: Optimiser::default(),
@@ -98,13 +103,14 @@ impl Default for Recipe {
 
 impl Recipe {
     /// The keys of `[train]`.
-    pub const KEYS: [&str; 14] = [
+    pub const KEYS: [&str; 15] = [
         "epochs",
         "batch",
         "seed",
         "split",
         "clip_norm",
         "detach_reset",
+        "recompute",
         "weight_bits",
         "loss",
         "optimiser",
@@ -135,6 +141,7 @@ impl Recipe {
             split: keys.number("split")?.unwrap_or(usual.split),
             clip_norm: keys.number("clip_norm")?,
             detach_reset: keys.flag("detach_reset")?,
+            recompute: keys.flag("recompute")?.unwrap_or(usual.recompute),
             weight_bits: keys.size("weight_bits", 2..=16)?.map(|bits| bits as u32),
             loss: part(&mut keys, "loss")?,
             optimiser: part(&mut keys, "optimiser")?,
@@ -158,6 +165,22 @@ impl Recipe {
             train: &'a Recipe,
         }
         toml::to_string(&Part { train: self }).map_err(|e| Error::Request(format!("a recipe cannot be written: {e}")))
+    }
+
+    /// The options of a trainer that follows it.
+    pub fn options(&self) -> TrainOptions {
+        TrainOptions {
+            loss: self.loss,
+            optimiser: self.optimiser,
+            surrogate: self.surrogate,
+            detach_reset: self.detach_reset,
+            clip_norm: self.clip_norm,
+            recompute: self.recompute,
+            weight_bits: self.weight_bits,
+            rate_penalty: self.rate_penalty,
+            seed: self.seed,
+            ..TrainOptions::default()
+        }
     }
 
     /// The learning rate of a step, counted from 0, of a training that long.
@@ -222,7 +245,7 @@ mod tests {
                     loss = { kind = \"mse\", over = \"each_step\" }\n\
                     optimiser = { name = \"adamw\", lr = 3e-4, weight_decay = 0.01 }\n\
                     schedule = { name = \"one_cycle\", pct_start = 0.1 }\nwarmup = { steps = 5 }\n\
-                    surrogate = \"fast_sigmoid\"\naugment = { crop = 4, flip = true }\nweight_bits = 4\n\
+                    surrogate = \"fast_sigmoid\"\naugment = { crop = 4, flip = true }\nweight_bits = 4\nrecompute = true\n\
                     rate_penalty = { target = 0.1, weight = 2 }";
         let recipe = parse(text).unwrap();
         let adam = Momentum { lr: 3e-4, weight_decay: 0.01, ..Momentum::default() };
@@ -240,6 +263,7 @@ mod tests {
             warmup: Warmup { steps: 5, ..Warmup::default() },
             surrogate: SurrogateKind::FastSigmoid.into(),
             augment: Augment { shift: 4, flip: true },
+            recompute: true,
             weight_bits: Some(4),
             rate_penalty: Some(RatePenalty { target: 0.1, weight: 2.0 }),
         };

@@ -89,6 +89,21 @@ fn apart(layout: Layout, words: &[u32], width: usize, which: usize) -> [Vec<f32>
     tensors
 }
 
+/// Gradients and moments of one plan for another of the same network.
+pub(super) fn take_over(
+    (plan, machine): (&TrainingPlan, &TrainingMachine),
+    (new, to): (&TrainingPlan, &mut TrainingMachine),
+) -> Result<()> {
+    for (from, parameter) in plan.parameters.iter().zip(&new.parameters) {
+        to.set_shared(parameter.gradients, &machine.shared(from.gradients)?)?;
+        to.set_shared(parameter.moments, &machine.shared(from.moments)?)?;
+    }
+    for (from, population) in plan.populations.iter().zip(&new.populations) {
+        to.set_shared(population.gradients, &machine.shared(from.gradients)?)?;
+    }
+    Ok(())
+}
+
 /// The moments by name, in the shapes of their parameters.
 pub(super) fn moments(
     plan: &TrainingPlan,

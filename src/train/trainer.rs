@@ -7,12 +7,12 @@ use super::TrainOptions;
 use super::populations::Learned;
 use super::tensors::{self, Moments};
 use crate::error::{Error, Result};
+use crate::kernel::grad::loss::LossKind;
 use crate::kernel::grad::mask;
 use crate::network::{Network, compile_training};
 use crate::plan::{TrainingPlan, TrainingRequest};
-use crate::run::training::{Batch, TrainingMachine};
+use crate::run::training::{Batch, BatchResult, TrainingMachine};
 use crate::tensor::Tensor;
-use crate::train::Optimiser;
 
 /// A network in training: its parameters, their optimiser, and the memory of the gradients.
 #[derive(Debug)]
@@ -23,11 +23,30 @@ pub struct Trainer {
     pub(super) learning_rate: f64,
     pub(super) steps: u64,
     /// The plan in use, for samples that hold for all steps or for sequences, with its memory.
-    machine: Option<(Arc<TrainingPlan>, TrainingMachine)>,
+    pub(super) machine: Option<(Arc<TrainingPlan>, TrainingMachine)>,
+    /// What the plan in use was asked for.
+    request: TrainingRequest,
+    /// The batch that it has in memory.
+    pub(super) in_memory: Option<InMemory>,
     /// Parameters of neurons.
-    learned: Learned,
+    pub(super) learned: Learned,
     /// Samples whose gradients were added up since the last step.
     accumulated: u32,
+}
+
+/// A batch of which a machine has what it computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InMemory {
+    pub samples: usize,
+    /// One frame of each holds for all steps.
+    pub constant: bool,
+    /// It has gone back, too.
+    pub back: bool,
+}
+
+/// What cannot be: plans are prepared before they are used.
+pub(super) fn no_plan() -> Error {
+    Error::Request("no plan is prepared".into())
 }
 
 /// What a step of training gave.
@@ -71,12 +90,22 @@ impl Trainer {
         let learning_rate = options.optimiser.learning_rate();
         let moments = Moments::of(&options.optimiser);
         let learned = Learned::new(&network, moments.names().len())?;
-        let mut trainer =
-            Trainer { network, options, threads, learning_rate, steps: 0, machine: None, learned, accumulated: 0 };
+        let mut trainer = Trainer {
+            network,
+            options,
+            threads,
+            learning_rate,
+            steps: 0,
+            machine: None,
+            request: TrainingRequest::default(),
+            in_memory: None,
+            learned,
+            accumulated: 0,
+        };
         trainer.check()?;
         // What cannot be trained is said now.
         if let Some(steps) = trainer.options.steps.or(trainer.network.steps) {
-            trainer.prepare(steps, true)?;
+            trainer.prepare(steps, true, Some(trainer.options.loss.kind))?;
         }
         Ok(trainer)
     }
@@ -99,24 +128,22 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::step`].
     pub fn accumulate(&mut self, samples: &[&[f32]], labels: &[u32], of: usize) -> Result<StepReport> {
-        let (steps, constant) = self.check_batch(samples, labels)?;
-        self.prepare(steps, constant)?;
-        let seed = mask::hash(self.options.seed as u32, (self.options.seed >> 32) as u32, self.steps as u32, 0);
-        let seeds: Vec<u32> =
-            (0..samples.len() as u32).map(|at| mask::hash(seed, 0, 0, self.accumulated + at)).collect();
-        let settings = self.settings(of, 1.0);
-        let Some((plan, machine)) = &mut self.machine else { return Err(Error::Request("no plan".into())) };
-        if of != samples.len() && !plan.norms.is_empty() {
+        let (steps, constant) = self.check_samples(samples)?;
+        self.check_labels(samples, labels)?;
+        self.prepare(steps, constant, Some(self.options.loss.kind))?;
+        if let Some((plan, _)) = &self.machine
+            && of != samples.len()
+            && !plan.norms.is_empty()
+        {
             let n = samples.len();
             return Err(Error::layer(
                 &plan.norms[0].layer,
                 format!("its statistics are those of a whole batch: expected {of} samples at once, got {n}"),
             ));
         }
-        machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
-        let result = machine.gradients(&Batch { samples, labels, seeds: &seeds })?;
+        let result = self.steps_of(samples, labels, of)?;
+        let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
         self.learned.take(plan, machine, &self.network)?;
-        self.accumulated += samples.len() as u32;
         let loss = result.losses.iter().map(|&x| f64::from(x)).sum::<f64>() / samples.len() as f64;
         let square_sums = plan.square_sums.map(|sums| machine.shared(sums)).transpose()?;
         let square_sum = square_sums.map(|sums| sums.iter().map(|&x| f64::from(f32::from_bits(x))).sum::<f64>());
@@ -135,22 +162,46 @@ impl Trainer {
                 format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients"),
             ));
         }
-        let populations = plan.plan.populations.iter().zip(&result.most_spikes);
-        let beyond = populations.map(|(p, &most)| (p.layer.clone(), most, p.layout.largest(), p.fires));
-        if let Some((layer, most, largest, _)) =
-            beyond.into_iter().find(|(_, most, largest, fires)| *fires && most > largest)
-        {
-            self.refuse()?;
-            let message = format!("a neuron fired {most} times in a step, more than the {largest} that are counted");
-            return Err(Error::layer(layer, message));
-        }
-        let rate = |(at, spikes): (usize, &u64)| {
-            let population = &plan.plan.populations[at];
-            let all = population.layout.elements() * plan.plan.request.steps * samples.len();
-            population.fires.then(|| (population.layer.clone(), *spikes as f64 / all as f64))
-        };
-        let firing_rates = result.spikes.iter().enumerate().filter_map(rate).collect();
+        let firing_rates = self.firing_rates(&result, samples.len())?;
+        self.in_memory = Some(InMemory { samples: samples.len(), constant, back: true });
         Ok(StepReport { loss, correct: result.correct, samples: samples.len(), gradient_norm, firing_rates })
+    }
+
+    /// A batch by the plan that is prepared, with `of` samples in all until the optimiser follows.
+    pub(super) fn steps_of(&mut self, samples: &[&[f32]], labels: &[u32], of: usize) -> Result<BatchResult> {
+        let seed = mask::hash(self.options.seed as u32, (self.options.seed >> 32) as u32, self.steps as u32, 0);
+        let seeds: Vec<u32> =
+            (0..samples.len() as u32).map(|at| mask::hash(seed, 0, 0, self.accumulated + at)).collect();
+        let settings = self.settings(of, 1.0);
+        self.in_memory = None;
+        let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
+        machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
+        let result = machine.steps(&Batch { samples, labels, seeds: &seeds })?;
+        self.accumulated += samples.len() as u32;
+        Ok(result)
+    }
+
+    /// Spikes per neuron and step of every spiking layer.
+    ///
+    /// # Errors
+    /// More spikes in a step than are counted; what has been added up is lost then.
+    pub(super) fn firing_rates(&mut self, result: &BatchResult, samples: usize) -> Result<Vec<(String, f64)>> {
+        let Some((plan, _)) = &self.machine else { return Err(no_plan()) };
+        let (steps, mut rates) = (plan.plan.request.steps, Vec::new());
+        let counts = result.spikes.iter().zip(&result.most_spikes);
+        for (population, (&spikes, &most)) in plan.plan.populations.iter().zip(counts).filter(|(p, _)| p.fires) {
+            let largest = population.layout.largest();
+            if most > largest {
+                let message =
+                    format!("a neuron fired {most} times in a step, more than the {largest} that are counted");
+                let error = Error::layer(&population.layer, message);
+                self.refuse()?;
+                return Err(error);
+            }
+            let all = population.layout.elements() * steps * samples;
+            rates.push((population.layer.clone(), spikes as f64 / all as f64));
+        }
+        Ok(rates)
     }
 
     /// A step of the optimiser along the gradients that were added up; they are zero after.
@@ -173,7 +224,7 @@ impl Trainer {
         // As PyTorch's `clip_grad_norm_`.
         let clip = gradient_norm.map_or(1.0, |norm| (most / (norm + 1e-6)).min(1.0));
         let settings = self.settings(1, clip);
-        let kind = self.kind();
+        let kind = self.options.optimiser.kind();
         if let Some((plan, machine)) = &mut self.machine {
             machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
             machine.optimise()?;
@@ -249,7 +300,8 @@ impl Trainer {
     pub fn set_state(&mut self, state: &TrainerState) -> Result<()> {
         let kind = Moments::of(&self.options.optimiser);
         if self.machine.is_none() {
-            self.prepare(self.options.steps.or(self.network.steps).unwrap_or(1), true)?;
+            let steps = self.options.steps.or(self.network.steps).unwrap_or(1);
+            self.prepare(steps, true, Some(self.options.loss.kind))?;
         }
         if let Some((plan, machine)) = &mut self.machine {
             tensors::set_moments(plan, machine, &self.network, kind, &state.moments)?;
@@ -261,46 +313,22 @@ impl Trainer {
         Ok(())
     }
 
-    /// The number of the optimiser, see [`optimise::Params`].
-    fn kind(&self) -> u32 {
-        match self.options.optimiser {
-            Optimiser::Sgd { nesterov, .. } => u32::from(nesterov),
-            Optimiser::Adam(_) => 2,
-            Optimiser::AdamW(_) => 3,
-        }
-    }
-
-    /// A plan for such samples, with the parameters and moments of the one before.
-    fn prepare(&mut self, steps: usize, constant_input: bool) -> Result<()> {
-        let fits = |plan: &TrainingPlan| {
-            plan.plan.request.steps == steps && plan.plan.request.constant_input == constant_input
-        };
-        if self.machine.as_ref().is_some_and(|(plan, _)| fits(plan)) {
+    /// A plan for such samples, with the parameters, gradients and moments of the one before. `loss`: what the plan
+    /// computes; `None`: the host does.
+    pub(super) fn prepare(&mut self, steps: usize, constant_input: bool, loss: Option<LossKind>) -> Result<()> {
+        let of_options = self.options.request(&self.network, steps, constant_input);
+        let request = TrainingRequest { loss, square_sums: of_options.square_sums && loss.is_some(), ..of_options };
+        if self.machine.is_some() && self.request == request {
             return Ok(());
         }
-        let kind = Moments::of(&self.options.optimiser);
-        let before = self.machine.as_ref().map(|(plan, machine)| tensors::moments(plan, machine, &self.network, kind));
-        let before = before.transpose()?.unwrap_or_default();
         self.network = self.network()?;
-        let request = TrainingRequest {
-            steps,
-            constant_input,
-            loss: self.options.loss.kind,
-            over: self.options.loss.over,
-            surrogate: self.options.surrogate,
-            detach_reset: self.options.detach_reset,
-            optimiser: self.kind(),
-            square_sums: self.options.clip_norm.is_some(),
-            same_dropout: self.network.dialect == crate::neuron::Dialect::SpikingJelly,
-            weight_bits: self.options.weight_bits,
-            rate_penalty: self.options.rate_penalty,
-            ..TrainingRequest::default()
-        };
         let plan = Arc::new(compile_training(&self.network, &request)?);
         let profile = self.options.profile.clone();
         let mut machine = TrainingMachine::new(&self.options.device, plan.clone(), self.threads.clone(), profile)?;
-        tensors::set_moments(&plan, &mut machine, &self.network, kind, &before)?;
-        self.machine = Some((plan, machine));
+        if let Some((plan_before, before)) = &self.machine {
+            tensors::take_over((plan_before, before), (&plan, &mut machine))?;
+        }
+        (self.machine, self.request, self.in_memory) = (Some((plan, machine)), request, None);
         Ok(())
     }
 }

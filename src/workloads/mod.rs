@@ -15,6 +15,7 @@
 //! | `sew-resnet18` | SpikingJelly's `sew_resnet18`, ADD, 3x224x224 | 4 | one image |
 //! | `sparse-fc-R` | linear 4,096 to 4,096, LIF | 32 | spikes at a rate of R % |
 //! | `...-training` | a step of training of `spiking-cnn` or `csnn-dvs` | | |
+//! | `lif-training` | the neurons of `lif` forward, and back from a given gradient of their spikes | 16 | currents |
 //! | `stream-latency` | that of `spiking-cnn` | 1 | frame by frame, state kept |
 
 mod networks;
@@ -43,6 +44,9 @@ pub struct Workload {
     pub stream: bool,
     /// Whether it is a step of training, see [`TRAINING`].
     pub trains: bool,
+    /// Whether its loss is none of ours: the gradient of the output is given, [`Workload::output_gradient`], and that of the
+    /// input is what it computes. Nothing learns.
+    pub own_loss: bool,
     seed: u32,
     values: Values,
 }
@@ -61,8 +65,9 @@ pub const NAMES: [&str; 10] = [
     "stream-latency",
 ];
 
-/// Names of those that are steps of training: a batch through the network of that name and back, and Adam.
-pub const TRAINING: [&str; 2] = ["spiking-cnn-training", "csnn-dvs-training"];
+/// Names of those that are steps of training: a batch through the network of that name and back, and Adam. Where nothing
+/// learns, the gradient of the input.
+pub const TRAINING: [&str; 3] = ["lif-training", "spiking-cnn-training", "csnn-dvs-training"];
 
 /// Names of those that are whole networks on whole samples.
 pub const NETWORKS: [&str; 3] = ["spiking-cnn", "csnn-dvs", "sew-resnet18"];
@@ -107,7 +112,7 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     let trains = TRAINING.contains(&name);
     const CNN_GAINS: &[f32] = &[2.1, 2.15, 3.24];
     const DVS_GAINS: &[f32] = &[1.51, 2.49, 2.37, 2.23, 2.25, 2.93, 3.79];
-    let sized = matches!(name, "lif" | "dense-lif") || name.starts_with("sparse-fc-");
+    let sized = matches!(name, "lif" | "lif-training" | "dense-lif") || name.starts_with("sparse-fc-");
     let missing = [
         ("steps", variant.steps.is_some() && name == "stream-latency"),
         ("number of neurons", variant.neurons.is_some() && !sized),
@@ -141,8 +146,8 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     if trains {
         as_untrained(&mut network);
     }
-    let (constant_input, stream) = (input == Constant, input == Stream);
-    Ok(Workload { name, network, steps, constant_input, stream, trains, seed, values })
+    let (constant_input, stream, own_loss) = (input == Constant, input == Stream, name == "lif-training");
+    Ok(Workload { name, network, steps, constant_input, stream, trains, own_loss, seed, values })
 }
 
 impl Workload {
@@ -153,6 +158,17 @@ impl Workload {
     pub fn labels(&self, batch: usize) -> Result<Vec<u32>> {
         let classes: usize = self.network.shapes()?[self.network.output].iter().product();
         Ok((0..batch as u32).map(|i| hash(self.seed + 950, i) % classes as u32).collect())
+    }
+
+    /// The gradient of the output that is given, `[time, batch, ...]`: from 0 to 1, repeated as currents are.
+    ///
+    /// # Errors
+    /// None for these networks.
+    pub fn output_gradient(&self, batch: usize) -> Result<Tensor> {
+        let shape = self.network.shapes()?.swap_remove(self.network.output);
+        let shape = [&[self.steps, batch], &shape[..]].concat();
+        let count: usize = shape.iter().product();
+        Tensor::new(shape, (0..count).map(numbers::gradient).collect())
     }
 
     /// Samples as this workload defines them: `[batch, ...]` or `[batch, time, ...]`; of a stream as many frames.
@@ -178,7 +194,7 @@ impl Workload {
 
 #[cfg(test)]
 mod tests {
-    use super::{Variant, variant, workload};
+    use super::{Variant, uniform, variant, workload};
 
     #[test]
     fn a_workload_may_have_other_steps_neurons_and_rates() {
@@ -190,6 +206,17 @@ mod tests {
             input.data().iter().sum::<f32>() / input.len() as f32
         };
         assert!((firing(None) - 0.01).abs() < 2e-3 && (firing(Some(0.3)) - 0.3).abs() < 2e-2);
+    }
+
+    #[test]
+    fn what_is_given_repeats_after_a_prime_number_of_values() {
+        let lif = variant("lif-training", Variant { neurons: Some(1 << 16), ..Variant::default() }).unwrap();
+        let (x, of_spikes) = (lif.input(2).unwrap(), lif.output_gradient(2).unwrap());
+        assert_eq!((x.shape(), of_spikes.shape()), (&[2, 16, 1 << 16][..], &[16, 2, 1 << 16][..]));
+        let (first, again) = (of_spikes.data()[3], of_spikes.data()[1_048_573 + 3]);
+        assert!(first == again && first == uniform(8, 3) && of_spikes.data()[4] != first);
+        // Both are in the order of time, then samples.
+        assert_eq!(x.data()[(1 << 20) + 5], uniform(7, (1 << 16) + 5) * 3.2 - 1.2);
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub(super) enum Values {
     },
 }
 
+/// The `k`-th value of a gradient of spikes that is given.
+pub(super) fn gradient(k: usize) -> f32 {
+    uniform(8, (k % CURRENTS) as u32)
+}
+
 /// Currents repeat after so many, a prime: the pattern never lines up with the neurons.
 const CURRENTS: usize = 1_048_573;
 

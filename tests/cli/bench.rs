@@ -48,6 +48,16 @@ fn cases_are_lines_of_json() {
 }
 
 #[test]
+fn a_population_forward_and_back_moves_what_it_must() {
+    let said = lines(&Bench::new().good("bench --workload lif-training --batch 2 --seconds 0.05 --json --device cpu"));
+    let case = &said[1];
+    assert_eq!((&case["workload"], &case["batch"], &case["steps"]), (&"lif-training".into(), &2.into(), &16.into()));
+    // Currents twice, spikes as bits, gradients of spikes and currents.
+    let each = number(case, "bytes_moved_a_run") / f64::from(2 * 16 * (1 << 16));
+    assert!((16.125..16.25).contains(&each), "{each}");
+}
+
+#[test]
 fn cases_are_rows_for_people() {
     let said = Bench::new().good("bench --workload sparse-fc-1 --seconds 0.05 --device cpu");
     assert!(said.starts_with("device cpu; ") && said.contains("GB/s") && said.contains("samples/s"), "{said}");

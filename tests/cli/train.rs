@@ -155,6 +155,37 @@ fn a_network_file_with_a_recipe_runs() {
     bench.good("inspect net.toml");
 }
 
+#[test]
+fn a_plan_of_training_is_shown_with_its_memory() {
+    let bench = bench();
+    let said = |options: &str| -> serde_json::Value {
+        serde_json::from_str(&bench.good(&format!("inspect net.toml --training --json {options}"))).unwrap()
+    };
+    let (usual, small) = (said(""), said("--batch 2"));
+    assert_eq!((&usual["batch"], &usual["steps"]), (&9.into(), &4.into()));
+    // 24 and 12 weights an output, and biases; Adam has two moments.
+    let parameters = 4 * (25 * 12 + 13 * 3);
+    let bytes = |value: &serde_json::Value, key: &str| value["bytes"][key].as_u64().unwrap();
+    assert_eq!(
+        ["parameters", "gradients", "moments"].map(|key| bytes(&usual, key)),
+        [parameters, parameters, 2 * parameters]
+    );
+    let sample = bytes(&usual, "kept") + bytes(&usual, "transient");
+    let whole = |value: &serde_json::Value| value["bytes_of_batch"].as_u64().unwrap();
+    assert!(sample > 0 && whole(&usual) - whole(&small) == 7 * sample, "{usual}");
+    let text = bench.good("inspect net.toml --training --batch 2 --recompute");
+    for part in ["membrane_input", "optimise", "kept for the way back", "a batch of 2"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let output = bench.saltatory("inspect net.toml --batch 2");
+    assert!(!output.status.success() && crate::stderr(&output).contains("--training"));
+    // Training that computes again ends with the same parameters.
+    bench.good(&format!("{TRAIN} --quiet --epochs 1 --recompute"));
+    let again = checkpoint::read(bench.path("m.safetensors")).unwrap();
+    bench.good(&format!("{TRAIN} --quiet --epochs 1").replace("m.safetensors", "kept.safetensors"));
+    assert_eq!(checkpoint::read(bench.path("kept.safetensors")).unwrap().nodes, again.nodes);
+}
+
 /// Options or a recipe, and what the message must say.
 const REQUESTS: &[(&str, &[&str])] = &[
     ("train net.toml x.npy --out m.safetensors", &["--labels", "class"]),

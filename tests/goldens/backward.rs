@@ -117,7 +117,7 @@ fn back(
     (gradient, sums)
 }
 
-fn surrogate(case: &Case) -> Surrogate {
+pub fn surrogate(case: &Case) -> Surrogate {
     let text = case.meta["surrogate"].as_str().unwrap_or_default();
     let given = |key: &str| case.meta[key].as_f64().or(case.number(key));
     let named = |name: SurrogateKind, alpha: f64| Surrogate { name, alpha };
@@ -136,7 +136,7 @@ fn surrogate(case: &Case) -> Surrogate {
 }
 
 /// The neuron of a case, and whose rules it follows.
-fn neuron(case: &Case) -> (Neuron, Dialect) {
+pub fn neuron(case: &Case) -> (Neuron, Dialect) {
     let number = |key: &str| case.number(key);
     let text = |key: &str| case.meta["params"][key].as_str().unwrap_or_default();
     let id = case.id.trim_start_matches("surrogate/bptt_");

@@ -14,5 +14,6 @@ mod neurons;
 mod nir;
 #[cfg(feature = "nir")]
 mod nir_real;
+mod own_loss;
 mod srnn;
 mod training;

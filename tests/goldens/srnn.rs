@@ -68,18 +68,25 @@ fn snntorch(case: &Case, report: &mut Report) {
 }
 
 /// `rc(cat(x[t], y[t-1]))`: one matrix, split into that of the input and that of the spikes.
-fn container(case: &Case, report: &mut Report) {
+pub fn contained(case: &Case) -> Network {
     let weight = case.tensor("param.rc.weight");
     let (out, both) = (weight.shape()[0], weight.shape()[1]);
-    let split = |from: usize, to: usize| {
-        let rows = weight.data().chunks(both).flat_map(|row| row[from..to].to_vec()).collect();
-        Tensor::new([out, to - from], rows).unwrap()
-    };
     let neuron = Neuron::from(Lif::tau(2.0)).with(RuleChanges { input_gain: Some(InputGain::R), ..Default::default() });
     let builder = Network::new([both - out]).linear(out).name("x").spiking(neuron).name("y").recurrent(false);
     let mut network = builder.build().unwrap();
-    set(&mut network, "x", split(0, both - out), Some(case.tensor("param.rc.bias")));
-    set(&mut network, "y.w_rec", split(both - out, both), None);
+    set(&mut network, "x", columns(&weight, 0, both - out), Some(case.tensor("param.rc.bias")));
+    set(&mut network, "y.w_rec", columns(&weight, both - out, both), None);
+    network
+}
+
+/// Some columns of a matrix.
+pub fn columns(matrix: &Tensor, from: usize, to: usize) -> Tensor {
+    let rows = matrix.data().chunks(matrix.shape()[1]).flat_map(|row| row[from..to].to_vec()).collect();
+    Tensor::new([matrix.shape()[0], to - from], rows).unwrap()
+}
+
+fn container(case: &Case, report: &mut Report) {
+    let network = contained(case);
     let output = case::record(&network, &case.batch_first("x"));
     report.exact(&case.id, &case::recorded(&output, "y", case::spikes), case.batch_first("s").data());
 }

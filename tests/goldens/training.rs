@@ -73,7 +73,7 @@ fn networks_learn(device: &Device) {
 }
 
 /// The fast machine gives the bits of the plain twins.
-fn same(id: &str, fast: &BTreeMap<String, Tensor>, twins: &BTreeMap<String, Tensor>) {
+pub fn same(id: &str, fast: &BTreeMap<String, Tensor>, twins: &BTreeMap<String, Tensor>) {
     for (name, fast) in fast {
         let bits = |tensor: &Tensor| tensor.data().iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>();
         let (fast, twin) = (bits(fast), bits(&twins[name]));

@@ -1,4 +1,4 @@
-//! Gradients of all parameters against finite differences of the loss, on networks that are smooth: their neurons do not
+//! Gradients of all parameters, and of the input, against finite differences of the loss, on networks that are smooth: their neurons do not
 //! fire. Every layer, every choice that changes a gradient, every loss.
 
 use saltatory::layer::{Conv, Layer, Padding, Pool, PoolKind};
@@ -21,10 +21,17 @@ const ROUNDING: f32 = 3e-7;
 /// Of the largest gradient of a tensor: rounding of the loss over twice the move, and the curvature between.
 const TOLERANCE: f32 = 6e-3;
 
-/// The loss of a network on some samples, and its gradients.
-fn loss_of(network: &Network, options: &TrainOptions, constant: bool) -> (f64, Trainer) {
+/// What is no parameter.
+const INPUT: &str = "input";
+
+/// The loss of a network on some samples, of which an element may be moved, and its gradients.
+fn loss_of(network: &Network, options: &TrainOptions, constant: bool, moved: Option<(usize, f32)>) -> (f64, Trainer) {
     let frames = if constant { 1 } else { STEPS };
-    let samples = samples(network, 3, frames, 100);
+    let mut samples = samples(network, 3, frames, 100);
+    if let Some((at, by)) = moved {
+        let row = samples[0].len();
+        samples[at / row][at % row] += by;
+    }
     let classes: usize = network.shapes().unwrap()[network.output].iter().product();
     let labels: Vec<u32> = (0..3).map(|n| n % classes as u32).collect();
     let mut trainer = Trainer::new(network.clone(), options.clone()).unwrap();
@@ -40,21 +47,28 @@ fn check(what: &str, builder: Builder, loss: Loss, constant: bool) {
 fn check_by(by: f32, what: &str, builder: Builder, loss: Loss, constant: bool) {
     let mut network = builder.steps(STEPS).build().unwrap();
     network.init(7).unwrap();
-    let options = TrainOptions { loss, device: Device::Reference, ..Default::default() };
-    let (_, trainer) = loss_of(&network, &options, constant);
-    let gradients = trainer.gradients().unwrap();
+    let options = TrainOptions { loss, device: Device::Reference, input_gradient: true, ..Default::default() };
+    let (_, trainer) = loss_of(&network, &options, constant, None);
+    let mut gradients = trainer.gradients().unwrap();
     assert!(!gradients.is_empty(), "{what}");
+    let of_input = trainer.input_gradient().unwrap();
+    let time = if constant { &[][..] } else { &[STEPS] };
+    assert_eq!(of_input.shape(), [&[3], time, &network.input.shape].concat(), "{what}");
+    gradients.insert(INPUT.into(), of_input);
     for (name, gradient) in &gradients {
         let largest = gradient.data().iter().fold(0.0f32, |m, x| m.max(x.abs()));
-        let (layer, slot) = name.rsplit_once('.').unwrap();
-        let node = network.node(layer).unwrap();
+        assert!(largest > 0.0, "{what}: {name}");
         let count = gradient.len();
         for at in (0..count).step_by(count.div_ceil(6)) {
             let moved = |by: f32| {
+                let Some((layer, slot)) = name.rsplit_once('.') else {
+                    return loss_of(&network, &options, constant, Some((at, by))).0;
+                };
                 let mut network = network.clone();
+                let node = network.node(layer).unwrap();
                 let tensor = checkpoint::slot_mut(&mut network.nodes[node].layer, slot).unwrap();
                 tensor.as_mut().unwrap().data_mut()[at] += by;
-                loss_of(&network, &options, constant).0
+                loss_of(&network, &options, constant, None).0
             };
             let expected = ((moved(by) - moved(-by)) / f64::from(2.0 * by)) as f32;
             let got = gradient.data()[at];

@@ -1,7 +1,7 @@
 //! What gradients and steps must not depend on: parts of a batch, threads, the machine; and what a state keeps.
 
 use saltatory::layer::Layer;
-use saltatory::network::Builder;
+use saltatory::network::{Builder, compile_training};
 use saltatory::neuron::{CubaLif, Decay, Lif, ParametricLif};
 use saltatory::run::Device;
 use saltatory::train::{Loss, Momentum, Optimiser, RatePenalty, TrainOptions, Trainer, quantise};
@@ -119,6 +119,50 @@ fn a_state_goes_on_to_the_same_bits() {
             assert_eq!(resumed.network().unwrap(), whole.network().unwrap());
             assert_eq!(resumed.state().unwrap(), whole.state().unwrap());
         }
+    }
+}
+
+/// Batch norms before neurons, a pool and a convolution.
+fn normed() -> Network {
+    let first = Network::new([2, 8, 8]).conv2d(16, 3).padding(1).batch_norm().spiking(Lif::tau(2.0));
+    let second = first.conv2d(16, 3).padding(1).batch_norm().conv2d(16, 3).padding(1).batch_norm().max_pool(2);
+    let third = second.spiking(Lif::tau(2.0)).conv2d(16, 3).padding(1).batch_norm().spiking(Lif::tau(2.0));
+    let mut network = third.flatten().linear(5).steps(STEPS).build().unwrap();
+    network.init(3).unwrap();
+    network
+}
+
+#[test]
+fn what_is_computed_again_takes_less_memory_and_gives_the_same_bits() {
+    for network in networks(true).into_iter().chain([normed()]) {
+        let samples = samples(&network, 7, STEPS, 1);
+        let labels: Vec<u32> = (0..7).map(|n| n % 5).collect();
+        let mut all = Vec::new();
+        for (recompute, device) in [(false, Device::Cpu), (true, Device::Cpu), (true, Device::Reference)] {
+            let options = TrainOptions { recompute, device, ..options() };
+            let mut trainer = Trainer::new(network.clone(), options).unwrap();
+            let reports = [0, 1].map(|_| trainer.step(&views(&samples), &labels).unwrap());
+            all.push((reports, trainer.network().unwrap(), trainer.state().unwrap()));
+        }
+        assert!(all.iter().all(|other| *other == all[0]));
+    }
+    let plan = |recompute: bool| {
+        let options = TrainOptions { recompute, ..options() };
+        compile_training(&normed(), &options.request(&normed(), STEPS, false)).unwrap()
+    };
+    let [kept, again] = [false, true].map(plan);
+    let (before, after) = (kept.memory(), again.memory());
+    // Three of 16 channels of 8 by 8 in every step, one of 4 by 4.
+    assert_eq!(before.kept - after.kept, 4 * STEPS * 16 * (3 * 64 + 16));
+    assert!(after.of_batch(7) < before.of_batch(7), "{after:?} {before:?}");
+    assert_eq!(
+        (before.parameters, before.gradients, before.moments, before.others),
+        (after.parameters, after.gradients, after.moments, after.others)
+    );
+    assert_eq!(before.moments, 2 * before.parameters);
+    let text = again.to_string();
+    for part in [".again", "kept for the way back", "transient", "a sample and step", "moments"] {
+        assert!(text.contains(part) && (part.ends_with("again") != kept.to_string().contains(part)), "{part}: {text}");
     }
 }
 

@@ -6,6 +6,7 @@ mod finite;
 mod invariance;
 mod neurons;
 mod norms;
+mod own_loss;
 
 use saltatory::network::Network;
 use saltatory::workloads::uniform;

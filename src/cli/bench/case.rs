@@ -63,6 +63,8 @@ fn usual(name: &str) -> &'static [usize] {
     match name {
         "spiking-cnn" => &[1, 32, 256],
         "spiking-cnn-training" => &[32],
+        // 2^20 neurons: samples of them are computed side by side.
+        "lif-training" => &[16],
         "dense-lif" => &[16],
         _ => &[1],
     }

@@ -75,6 +75,17 @@ enum Computer {
     Session(Box<Session>),
     /// With the labels of the batch.
     Trainer(Box<Trainer>, Vec<u32>),
+    /// With the gradient of the output.
+    Given(Box<Trainer>, Tensor),
+}
+
+/// The means over the rows of a sample.
+fn means(row: usize) -> impl Fn(&[f32]) -> Vec<f32> {
+    move |sample| {
+        let rows = sample.len() / row;
+        let sum = |i: usize| sample.iter().skip(i).step_by(row).sum::<f32>();
+        (0..row).map(|i| sum(i) / rows as f32).collect()
+    }
 }
 
 /// How long each step of the plan takes, over how many runs.
@@ -132,11 +143,14 @@ impl Ours {
         })
     }
 
-    /// A step of training. What it gives are the losses of the first two steps.
+    /// A step of training. What it gives are the losses of the first two steps; where the gradient of the output is given,
+    /// that of the input, its mean over time.
     fn training(workload: Workload, inputs: Vec<Tensor>, options: &Options) -> Result<Ours> {
         let request = TrainingRequest {
             steps: workload.steps,
             constant_input: workload.constant_input,
+            loss: (!workload.own_loss).then_some(LossKind::CrossEntropy),
+            input_gradient: workload.own_loss,
             ..TrainingRequest::default()
         };
         let cost = compile_training(&workload.network, &request)?.plan.cost();
@@ -146,15 +160,20 @@ impl Ours {
             steps: Some(workload.steps),
             loss: Loss { kind, over: Over::Mean },
             detach_reset: Some(true),
+            input_gradient: workload.own_loss,
             device: options.device.clone(),
             threads: options.threads,
             profile: options.profile.clone(),
             ..TrainOptions::default()
         };
         let trainer = Trainer::new(workload.network.clone(), options)?;
-        let labels = workload.labels(inputs[0].shape()[0])?;
+        let (trainer, batch) = (Box::new(trainer), inputs[0].shape()[0]);
+        let computer = match workload.own_loss {
+            true => Computer::Given(trainer, workload.output_gradient(batch)?),
+            false => Computer::Trainer(trainer, workload.labels(batch)?),
+        };
         let mut ours = Ours {
-            computer: Computer::Trainer(Box::new(trainer), labels),
+            computer,
             inputs,
             stream: false,
             steps: workload.steps,
@@ -164,19 +183,30 @@ impl Ours {
             given: Given { row: 2, ..Given::default() },
             cost,
         };
-        for _ in 0..2 {
-            let loss = ours.trained()?;
-            ours.given.scores.push(loss as f32);
+        let losses = [ours.trained()?, ours.trained()?];
+        match &ours.computer {
+            Computer::Given(trainer, _) => {
+                let gradient = trainer.input_gradient()?;
+                let row = gradient.len() / batch / workload.steps;
+                ours.given.scores = gradient.data().chunks_exact(row * workload.steps).flat_map(means(row)).collect();
+                ours.given.row = row;
+            }
+            _ => ours.given.scores.extend(losses.into_iter().flatten().map(|loss| loss as f32)),
         }
         Ok(ours)
     }
 
-    /// A step of training; its loss.
-    fn trained(&mut self) -> Result<f64> {
+    /// A step of training; its loss, where it has one.
+    fn trained(&mut self) -> Result<Option<f64>> {
         let input = &self.inputs[0];
         let rows: Vec<&[f32]> = input.data().chunks_exact(input.len() / input.shape()[0]).collect();
         match &mut self.computer {
-            Computer::Trainer(trainer, labels) => Ok(trainer.step(&rows, labels)?.loss),
+            Computer::Trainer(trainer, labels) => Ok(Some(trainer.step(&rows, labels)?.loss)),
+            Computer::Given(trainer, gradient) => {
+                trainer.forward(&rows)?;
+                trainer.backward(gradient)?;
+                Ok(None)
+            }
             Computer::Session(_) => Err(Error::Request("a workload of training was expected".into())),
         }
     }

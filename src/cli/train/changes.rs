@@ -32,6 +32,9 @@ pub struct Changes {
     /// Gradients longer than this, all parameters together, are made as long.
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f64>,
+    /// What batch norm gives is computed again on the way back instead of kept: less memory, the same bits.
+    #[arg(long)]
+    recompute: bool,
     /// Weights are used as if they had so many bits, 2 to 16, and have them in the end.
     #[arg(long, value_name = "N")]
     weight_bits: Option<usize>,
@@ -73,6 +76,7 @@ impl Changes {
             ("seed", self.seed.map(Value::Integer)),
             ("split", self.split.map(Value::Float)),
             ("clip_norm", self.clip_norm.map(Value::Float)),
+            ("recompute", self.recompute.then_some(Value::Boolean(true))),
             ("weight_bits", whole(self.weight_bits)),
             ("loss", named(&self.loss, Some("kind"))),
             ("optimiser", named(&self.optimiser, Some("name"))),

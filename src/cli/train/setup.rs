@@ -94,20 +94,8 @@ impl Setup {
         past: Option<Checkpoint>,
     ) -> Result<Training<'_>> {
         let (recipe, options) = (&self.recipe, &self.options);
-        let train_options = TrainOptions {
-            steps: options.steps,
-            loss: recipe.loss,
-            optimiser: recipe.optimiser,
-            surrogate: recipe.surrogate,
-            detach_reset: recipe.detach_reset,
-            clip_norm: recipe.clip_norm,
-            weight_bits: recipe.weight_bits,
-            rate_penalty: recipe.rate_penalty,
-            seed: recipe.seed,
-            device: options.device.clone(),
-            threads: options.threads,
-            profile: None,
-        };
+        let (device, threads) = (options.device.clone(), options.threads);
+        let train_options = TrainOptions { steps: options.steps, device, threads, ..recipe.options() };
         let (trainer, progress) = match past {
             None => {
                 let progress = Progress { notes: self.job.clone(), ..Progress::default() };

@@ -22,7 +22,7 @@ impl Backward<'_> {
 
     /// A step back through `of`.
     pub(super) fn emit(&mut self, of: &Step, kernel: Kernel, bind: Vec<Slot>) {
-        let step = Step { layer: of.layer.clone(), kernel, bind, when: When::Always, note: String::new() };
+        let step = Step { layer: of.layer.clone(), kernel, bind, when: self.when, note: String::new() };
         match &mut self.cycle {
             Some(steps) => steps.push(step),
             None => self.plan.stages.push(Stage::Window(step)),
@@ -31,7 +31,7 @@ impl Backward<'_> {
 
     /// One that needs all steps of time.
     pub(super) fn emit_after(&mut self, of: &Step, kernel: Kernel, bind: Vec<Slot>) {
-        let step = Step { layer: of.layer.clone(), kernel, bind, when: When::Always, note: String::new() };
+        let step = Step { layer: of.layer.clone(), kernel, bind, when: self.when, note: String::new() };
         match self.cycle {
             Some(_) => self.after.push(step),
             None => self.plan.stages.push(Stage::Window(step)),

@@ -4,6 +4,7 @@
 //! known when its turn comes, the last step first. Gradients are reals and lie as the values do.
 
 mod emit;
+mod kept;
 mod neurons;
 mod others;
 mod weighted;
@@ -16,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::kernel::grad::{optimise, pool_input, square_sum, time_sum};
 use crate::kernel::{self, Edge, Kernel};
 use crate::plan::{
-    Holds, Layout, LearnedPopulation, NormStatistics, Parameter, Plan, Slot, Stage, Step, TrainingPlan, When,
+    Holds, Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, Plan, Slot, Stage, Step, TrainingPlan,
+    When,
 };
 
 /// The gradient of a buffer.
@@ -31,9 +33,15 @@ pub(super) struct Backward<'a> {
     network: &'a Network,
     plan: Plan,
     training: Training<'a>,
-    /// Buffers that depend on something that is learned.
+    /// When the steps run: with those of the way forward, or once the host has given a gradient.
+    when: When,
+    /// Buffers that depend on something whose gradient is wanted: what is learned, the input.
     active: HashSet<usize>,
     gradients: HashMap<usize, Gradient>,
+    /// Steps whose outputs are not kept, by these.
+    again: HashMap<usize, Step>,
+    /// Where they are computed again.
+    computed: HashMap<usize, Slot>,
     /// The steps of the loop that is gone back through.
     cycle: Option<Vec<Step>>,
     /// What comes after it.
@@ -49,12 +57,19 @@ pub(super) struct Backward<'a> {
 impl<'a> Backward<'a> {
     /// The whole plan of training, out of the way forward.
     pub fn of(network: &'a Network, plan: Plan, training: Training<'a>) -> Result<TrainingPlan> {
+        let Some(loss) = training.loss else {
+            return Err(Error::Request("a plan with an output was expected".into()));
+        };
+        let input = plan.input;
         let mut back = Backward {
             network,
             plan,
+            when: if matches!(loss, LossMemory::Own { .. }) { When::Back } else { When::Always },
+            active: if training.request.input_gradient { HashSet::from([input]) } else { HashSet::new() },
             training,
-            active: HashSet::new(),
             gradients: HashMap::new(),
+            again: HashMap::new(),
+            computed: HashMap::new(),
             cycle: None,
             after: Vec::new(),
             returning: HashMap::new(),
@@ -64,6 +79,13 @@ impl<'a> Backward<'a> {
             cleared_constants: Vec::new(),
         };
         back.find_active();
+        back.find_again();
+        let forward = back.plan.stages.len();
+        if let LossMemory::Own { output, gradient } = loss
+            && let Holds::Edge(edge) = back.plan.buffers[gradient].holds
+        {
+            back.gradients.insert(output, Gradient { buffer: gradient, edge });
+        }
         let stages = back.plan.stages.clone();
         for stage in stages.iter().rev() {
             match stage {
@@ -71,7 +93,13 @@ impl<'a> Backward<'a> {
                 Stage::Loop(steps) | Stage::Back(steps) => back.through(steps)?,
             }
         }
-        if back.parameters.is_empty() && back.populations.is_empty() {
+        let input_gradient = back.gradients.get(&input).map(|g| g.buffer).filter(|_| back.active.contains(&input));
+        if let Some(of_input) = input_gradient {
+            // The host reads it when all is done.
+            back.plan.buffers[of_input].permanent = true;
+        } else if back.training.request.input_gradient {
+            return Err(Error::Network(format!("the output of `{}` does not depend on its input", back.network.name)));
+        } else if back.parameters.is_empty() && back.populations.is_empty() {
             return Err(Error::Network(format!("`{}` has nothing that learns", back.network.name)));
         }
         // As the network names them.
@@ -86,11 +114,13 @@ impl<'a> Backward<'a> {
         plan.place()?;
         Ok(TrainingPlan {
             plan,
+            forward,
             parameters: back.parameters,
             norms,
             populations: back.populations,
             facts: back.training.facts,
-            results: back.training.results,
+            loss,
+            input_gradient,
             settings: back.training.settings,
             square_sums,
             cleared: back.cleared,
@@ -98,7 +128,7 @@ impl<'a> Backward<'a> {
         })
     }
 
-    /// What depends on something that is learned: in a cycle that comes round.
+    /// What depends on something whose gradient is wanted: in a cycle that comes round.
     fn find_active(&mut self) {
         loop {
             let before = self.active.len();
@@ -164,7 +194,7 @@ impl<'a> Backward<'a> {
                 let to = self.gradient(&step.layer, real(pool.input));
                 let kernel = Kernel::PoolInput(pool_input::Params { pool, gradient: g.edge, to: to.edge });
                 // A sum need not be kept for the way back.
-                let values = if pool.max == 1 { step.bind[0] } else { Slot::Empty };
+                let values = if pool.max == 1 { self.kept(step.bind[0]) } else { Slot::Empty };
                 self.emit(step, kernel, vec![values, Slot::Buffer(g.buffer), Slot::Buffer(to.buffer)]);
                 self.contribute(step, input, to);
             }
@@ -281,7 +311,7 @@ impl<'a> Backward<'a> {
             for (index, parameter) in parameters.iter().enumerate() {
                 let params = square_sum::Params { count: count(&self.plan, parameter), index: index as u32 };
                 let bind = vec![Slot::Constant(parameter.gradients), sums];
-                self.push(&parameter.layer, Kernel::SquareSum(params), bind, When::Always);
+                self.push(&parameter.layer, Kernel::SquareSum(params), bind, self.when);
             }
             square_sums = if let Slot::Constant(sums) = sums { Some(sums) } else { None };
         }

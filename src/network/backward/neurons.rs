@@ -66,7 +66,7 @@ impl Backward<'_> {
         });
         let traces = if stored { step.bind[6] } else { Slot::Empty };
         let bind = vec![
-            step.bind[0],
+            self.kept(step.bind[0]),
             step.bind[1],
             Slot::Buffer(g.buffer),
             traces,

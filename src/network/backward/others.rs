@@ -18,7 +18,7 @@ impl Backward<'_> {
 
     pub(super) fn norm(&mut self, step: &Step, norm: &Norm, input: usize, g: Gradient) -> Result<()> {
         let channels = g.edge.channels;
-        let values = Slot::Buffer(input);
+        let values = self.kept(Slot::Buffer(input));
         let layout = match self.plan.buffers[input].holds {
             Holds::Edge(edge) => edge,
             _ => return Err(Error::layer(&step.layer, "has no values")),

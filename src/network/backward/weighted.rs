@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernel::conv::Geometry;
 use crate::kernel::grad::{conv_input, conv_weight, linear_weight, transpose};
 use crate::kernel::{self, Edge, Kernel};
-use crate::plan::{Layout, Slot, Step, When};
+use crate::plan::{Layout, Slot, Step};
 
 impl Backward<'_> {
     /// A convolution.
@@ -24,7 +24,8 @@ impl Backward<'_> {
             },
         )?;
         let kernel = Kernel::ConvWeight(conv_weight::Params { geometry, gradient: g.edge });
-        self.emit_after(step, kernel, vec![step.bind[0], Slot::Buffer(g.buffer), sums]);
+        let values = self.kept(step.bind[0]);
+        self.emit_after(step, kernel, vec![values, Slot::Buffer(g.buffer), sums]);
         if self.active.contains(&input) {
             let to = self.gradient(&step.layer, real(geometry.input));
             self.conv_input(step, geometry, g, to)?;
@@ -48,7 +49,8 @@ impl Backward<'_> {
             },
         )?;
         let kernel = Kernel::LinearWeight(linear_weight::Params { input: p.input, gradient: g.edge, bias: p.bias });
-        self.emit_after(step, kernel, vec![step.bind[0], Slot::Buffer(g.buffer), sums]);
+        let values = self.kept(step.bind[0]);
+        self.emit_after(step, kernel, vec![values, Slot::Buffer(g.buffer), sums]);
         if self.active.contains(&input) {
             let to = self.gradient(&step.layer, real(p.input));
             let (inputs, outputs) = (p.input.elements() as u32, p.count);
@@ -93,7 +95,7 @@ impl Backward<'_> {
     fn transposed(&mut self, step: &Step, params: transpose::Params) -> Slot {
         let count = (params.taps * params.inputs * params.outputs) as usize;
         let weights = self.constant(format!("{}.turned", step.layer), vec![0; count]);
-        self.push(&step.layer, Kernel::Transpose(params), vec![step.bind[1], weights], When::Always);
+        self.push(&step.layer, Kernel::Transpose(params), vec![step.bind[1], weights], self.when);
         weights
     }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::kernel::grad::{loss, mask, norm_factors, norm_merge, norm_moments, optimise, quantise};
 use crate::kernel::{self, Edge, Kernel};
 use crate::layer::BatchNorm;
-use crate::plan::{Holds, Plan, Slot, TrainingRequest};
+use crate::plan::{Holds, LossMemory, Plan, Slot, TrainingRequest};
 
 /// What training needs, as lowering goes on.
 pub(in crate::network) struct Training<'a> {
@@ -16,8 +16,8 @@ pub(in crate::network) struct Training<'a> {
     pub facts: usize,
     /// The constant of the settings of a step.
     pub settings: usize,
-    /// The buffer of losses and hits.
-    pub results: usize,
+    /// Where the loss and the output meet: known once the output is lowered.
+    pub loss: Option<LossMemory>,
     /// Batch norms, by the constant of their factors.
     pub norms: HashMap<usize, Norm>,
     /// Dropouts so far.
@@ -42,15 +42,13 @@ impl<'a> Lowering<'a> {
     /// This lowering, for training.
     pub fn for_training(mut self, request: &'a TrainingRequest) -> Self {
         let words = Edge { cells: 1, channels: loss::FACTS as u32, planes: 0, series: 0 };
-        let results = Edge { channels: loss::RESULTS as u32, ..words };
         let facts = self.buffer("facts", Holds::Edge(words), true);
-        let results = self.buffer("results", Holds::Edge(results), true);
         let settings = self.zeros("settings", optimise::SETTINGS);
         self.training = Some(Training {
             request,
             facts,
             settings,
-            results,
+            loss: None,
             norms: HashMap::new(),
             dropouts: 0,
             exact: HashMap::new(),
@@ -163,15 +161,25 @@ impl<'a> Lowering<'a> {
     pub fn with_loss(mut self) -> Result<(Plan, Training<'a>)> {
         let output = self.graph.output;
         let value = self.value(output)?;
-        let Some(training) = self.training.take() else {
+        let Some(mut training) = self.training.take() else {
             return Err(Error::Request("a plan for training was expected".into()));
         };
+        self.plan.score_shape = self.graph.nodes[output].shape.clone();
         let gradient = Edge { planes: 0, ..value.edge };
         let buffer = self.buffer("loss.grad", Holds::Edge(gradient), false);
+        let Some(kind) = training.request.loss else {
+            // The host reads the one and fills the other between two parts of the plan.
+            [value.buffer, buffer].into_iter().for_each(|of_host| self.plan.buffers[of_host].permanent = true);
+            training.loss = Some(LossMemory::Own { output: value.buffer, gradient: buffer });
+            self.plan.scores = value.buffer;
+            return Ok((self.plan, training));
+        };
+        let results = Edge { cells: 1, channels: loss::RESULTS as u32, planes: 0, series: 0 };
+        let results = self.buffer("results", Holds::Edge(results), true);
         let kernel = Kernel::Loss(loss::Params {
             input: value.edge,
             output: gradient,
-            kind: training.request.loss as u32,
+            kind: kind as u32,
             over: training.request.over as u32,
             repeats: if value.edge.series == 1 { 1 } else { self.request.steps as u32 },
         });
@@ -179,12 +187,12 @@ impl<'a> Lowering<'a> {
             Slot::Buffer(value.buffer),
             Slot::Buffer(training.facts),
             Slot::Constant(training.settings),
-            Slot::Buffer(training.results),
+            Slot::Buffer(results),
             Slot::Buffer(buffer),
         ];
         self.emit(output, kernel, bind, "");
-        self.plan.scores = training.results;
-        self.plan.score_shape = self.graph.nodes[output].shape.clone();
+        training.loss = Some(LossMemory::Computed { results });
+        self.plan.scores = results;
         Ok((self.plan, training))
     }
 }

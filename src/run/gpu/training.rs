@@ -13,7 +13,8 @@ use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::kernel::grad::loss::RESULTS;
 use crate::kernel::{TALLY_WORDS, Window};
-use crate::plan::{Holds, Part, Plan, TrainingPlan};
+use crate::plan::{Holds, LossMemory, Part, Plan, TrainingPlan};
+use crate::run::pack::{pack, unpack_steps};
 use crate::run::training::{Batch, BatchResult};
 
 /// A plan of training with its memory.
@@ -26,6 +27,8 @@ pub(crate) struct GpuTraining {
     /// The memory that all samples share.
     constants: Vec<wgpu::Buffer>,
     prepared: Option<Prepared>,
+    /// Samples of the last batch, or of its last part.
+    samples: usize,
     /// What the host looks at after every batch, as it is on the device.
     known: HashMap<usize, Vec<u32>>,
 }
@@ -41,7 +44,7 @@ impl GpuTraining {
         let mut plan = training.plan.clone();
         plan.constants.iter_mut().for_each(|constant| constant.words = Vec::new());
         let plan = Arc::new(plan);
-        Ok(GpuTraining { gpu, training, plan, constants, prepared: None, known: HashMap::new() })
+        Ok(GpuTraining { gpu, training, plan, constants, prepared: None, samples: 0, known: HashMap::new() })
     }
 
     /// The words of a constant.
@@ -66,22 +69,17 @@ impl GpuTraining {
         self.gpu.checked("a constant", write).await
     }
 
-    /// The gradients of a batch, in as many parts as memory asks for.
+    /// A batch forward, and back where the loss is in the plan, in as many parts as memory asks for.
     ///
     /// # Errors
-    /// A sample that does not fit, or a batch with batch norm; a device that is lost.
-    pub async fn gradients(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+    /// A sample that does not fit, or a batch that cannot be in parts; a device that is lost.
+    pub async fn steps(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
         let all = batch.samples.len();
         self.prepare(all).await?;
         self.known.clear();
         let capacity = self.prepared()?.capacity();
-        if capacity < all
-            && let Some(norm) = self.training.norms.first()
-        {
-            let message = format!(
-                "`{}` takes the statistics of a whole batch, of which {capacity} of {all} samples fit: use smaller batches",
-                norm.layer
-            );
+        if let Some(why) = self.takes_it_whole().filter(|_| capacity < all) {
+            let message = format!("{why}, of which {capacity} of {all} samples fit: use smaller batches");
             return Err(Error::OutOfMemory { device: self.gpu.info().name.clone(), message });
         }
         let populations = self.plan.populations.len();
@@ -91,6 +89,56 @@ impl GpuTraining {
             self.part_of(batch, first..all.min(first + capacity), &mut result).await?;
         }
         Ok(result)
+    }
+
+    /// Why a batch cannot be computed in parts.
+    fn takes_it_whole(&self) -> Option<String> {
+        let training = &self.training;
+        if let Some(norm) = training.norms.first() {
+            return Some(format!("`{}` takes the statistics of a whole batch", norm.layer));
+        }
+        let own = matches!(training.loss, LossMemory::Own { .. });
+        let kept = if own { Some("the output") } else { training.input_gradient.map(|_| "the gradient of the input") };
+        kept.map(|what| format!("{what} is kept of a whole batch"))
+    }
+
+    /// The last batch back from the gradient of its output.
+    ///
+    /// # Errors
+    /// A plan that has its loss, a device that is lost.
+    pub async fn back(&mut self, gradient: &[f32]) -> Result<()> {
+        let LossMemory::Own { gradient: buffer, .. } = self.training.loss else {
+            return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
+        };
+        let Holds::Edge(edge) = self.plan.buffers[buffer].holds else { return Ok(()) };
+        let mut words = vec![0; self.plan.buffers[buffer].holds.words(self.plan.request.steps, self.samples)];
+        pack(&edge, gradient, &mut words);
+        let (prepared, schedule) = (self.prepared()?, self.schedule(self.samples, Part::Back));
+        let work = || {
+            self.gpu.queue().write_buffer(prepared.buffer(buffer), 0, bytemuck::cast_slice(&words));
+            submit(prepared, &schedule, self.encoder());
+        };
+        self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
+        // The settings, so that there is something to wait for.
+        let looked_at: Vec<usize> = self.looked_at().into_iter().chain([self.training.settings]).collect();
+        let sources: Vec<_> = looked_at.iter().map(|&constant| self.constant(constant)).collect();
+        let words = mapped::mapped(&self.gpu, &sources).await?;
+        self.known = looked_at.into_iter().zip(words).collect();
+        Ok(())
+    }
+
+    /// What an edge holds of the last batch.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub async fn values(&self, buffer: usize) -> Result<Vec<f32>> {
+        let holds = self.plan.buffers[buffer].holds;
+        let Holds::Edge(edge) = holds else { return Ok(Vec::new()) };
+        let source = (self.prepared()?.buffer(buffer), holds.words(self.plan.request.steps, self.samples));
+        let words = mapped::mapped(&self.gpu, &[source]).await?.into_iter().next().unwrap_or_default();
+        let mut values = vec![0.0; words.len() / edge.step_words() * edge.elements()];
+        unpack_steps(&edge, &words, &mut values);
+        Ok(values)
     }
 
     /// A step of the optimiser.
@@ -112,7 +160,8 @@ impl GpuTraining {
         }
         self.prepared = None;
         let dispatches = |part| self.schedule(samples, part).dispatches.len();
-        let room = Room::Entries(dispatches(Part::Steps).max(dispatches(Part::End)));
+        let parts = [Part::Steps, Part::Back, Part::End];
+        let room = Room::Entries(parts.map(dispatches).into_iter().max().unwrap_or(0));
         let prepared = Prepared::with_constants(&self.gpu, self.plan.clone(), samples, room, &self.constants);
         self.prepared = Some(prepared.await?);
         Ok(())
@@ -155,6 +204,7 @@ impl GpuTraining {
             submit(prepared, &schedule, encoder);
         };
         self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
+        self.samples = samples;
         self.read(samples, result).await
     }
 
@@ -172,17 +222,19 @@ impl GpuTraining {
 
     /// Waits for losses and counters, and for what the host computes with.
     async fn read(&mut self, samples: usize, result: &mut BatchResult) -> Result<()> {
-        let (prepared, plan, training) = (self.prepared()?, &self.plan, &self.training);
-        let tallies = plan.populations.iter().map(|population| population.tally);
-        let buffers = std::iter::once(training.results).chain(tallies);
-        let looked_at: Vec<usize> =
-            training.square_sums.into_iter().chain(training.populations.iter().map(|p| p.gradients)).collect();
+        let (prepared, plan) = (self.prepared()?, &self.plan);
+        let results = match self.training.loss {
+            LossMemory::Computed { results } => Some(results),
+            LossMemory::Own { .. } => None,
+        };
+        let buffers = results.into_iter().chain(plan.populations.iter().map(|population| population.tally));
+        let looked_at = self.looked_at();
         let sources: Vec<_> = buffers
             .map(|buffer| (prepared.buffer(buffer), plan.buffers[buffer].holds.words(plan.request.steps, samples)))
             .chain(looked_at.iter().map(|&constant| self.constant(constant)))
             .collect();
         let mut words = mapped::mapped(&self.gpu, &sources).await?.into_iter();
-        for value in words.next().unwrap_or_default().chunks_exact(RESULTS) {
+        for value in results.and_then(|_| words.next()).unwrap_or_default().chunks_exact(RESULTS) {
             result.losses.push(f32::from_bits(value[0]));
             result.correct += usize::from(f32::from_bits(value[1]) == 1.0);
         }
@@ -195,6 +247,12 @@ impl GpuTraining {
         }
         self.known = looked_at.into_iter().zip(words).collect();
         Ok(())
+    }
+
+    /// What the host looks at after every batch.
+    fn looked_at(&self) -> Vec<usize> {
+        let populations = self.training.populations.iter().map(|population| population.gradients);
+        self.training.square_sums.into_iter().chain(populations).collect()
     }
 
     /// A constant and the number of its words.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::{Batch, BatchResult};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::grad::loss::{FACTS, RESULTS};
 use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
-use crate::plan::{Holds, Part, Plan, Slot, Step, TrainingPlan};
+use crate::plan::{Holds, LossMemory, Part, Plan, Slot, Step, TrainingPlan};
 use crate::run::bound::run_step;
 use crate::run::fast::{Fast, back};
-use crate::run::pack::pack_batch;
+use crate::run::pack::{pack, pack_batch, unpack_steps};
 use crate::run::profile::Profiler;
 
 /// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
@@ -61,15 +61,50 @@ impl CpuTraining {
         &mut self.shared[constant]
     }
 
-    /// The gradients of a batch.
-    pub fn gradients(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+    /// A batch forward, and back where the loss is in the plan.
+    pub fn steps(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+        self.on_threads(|this| this.steps_here(batch))
+    }
+
+    /// The last batch back from the gradient of its output.
+    pub fn back(&mut self, gradient: &[f32]) -> Result<()> {
+        self.on_threads(|this| this.back_here(gradient))
+    }
+
+    /// A step of the optimiser.
+    pub fn optimise(&mut self) {
+        let training = self.training.clone();
+        self.on_threads(|this| this.part(&training, Part::End));
+    }
+
+    /// What an edge holds of the last batch.
+    pub fn values(&self, buffer: usize) -> Vec<f32> {
+        let plan = &self.training.plan;
+        let Holds::Edge(edge) = plan.buffers[buffer].holds else { return Vec::new() };
+        let rows = if edge.series == 1 { plan.request.steps } else { 1 };
+        let batch: usize = self.groups.iter().map(|group| group.batch).sum();
+        let mut values = vec![0.0; rows * batch * edge.elements()];
+        let mut rest = values.as_mut_slice();
+        for t in 0..rows {
+            for group in &self.groups {
+                let (own, others) = rest.split_at_mut(group.batch * edge.elements());
+                let row = group.batch * edge.step_words();
+                unpack_steps(&edge, &group.buffer(plan, buffer)[t * row..][..row], own);
+                rest = others;
+            }
+        }
+        values
+    }
+
+    /// Does something on the threads of this machine.
+    fn on_threads<T: Send>(&mut self, work: impl FnOnce(&mut Self) -> T + Send) -> T {
         match self.threads.clone() {
-            Some(threads) => threads.install(|| self.gradients_here(batch)),
-            None => self.gradients_here(batch),
+            Some(threads) => threads.install(|| work(self)),
+            None => work(self),
         }
     }
 
-    fn gradients_here(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+    fn steps_here(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
         let training = self.training.clone();
         let plan = &training.plan;
         for &constant in &training.cleared_constants {
@@ -86,13 +121,24 @@ impl CpuTraining {
         Ok(self.results(&training))
     }
 
-    /// A step of the optimiser.
-    pub fn optimise(&mut self) {
+    fn back_here(&mut self, gradient: &[f32]) -> Result<()> {
         let training = self.training.clone();
-        match self.threads.clone() {
-            Some(threads) => threads.install(|| self.part(&training, Part::End)),
-            None => self.part(&training, Part::End),
-        }
+        let plan = &training.plan;
+        let LossMemory::Own { gradient: buffer, .. } = training.loss else {
+            return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
+        };
+        let Holds::Edge(edge) = plan.buffers[buffer].holds else { return Ok(()) };
+        let batch: usize = self.groups.iter().map(|group| group.batch).sum();
+        let size = self.groups.first().map_or(0, |group| group.batch);
+        self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
+            let (frame, own) = (edge.elements(), group.batch);
+            let words = group.buffer_mut(plan, buffer).chunks_exact_mut(own * edge.step_words());
+            for (t, words) in words.enumerate() {
+                pack(&edge, &gradient[(t * batch + at * size) * frame..][..own * frame], words);
+            }
+        });
+        self.part(&training, Part::Back);
+        Ok(())
     }
 
     /// Memory for so many samples; that of the last batch where it will do.
@@ -217,10 +263,12 @@ impl CpuTraining {
             ..Default::default()
         };
         for group in &self.groups {
-            let values: &[f32] = bytemuck::cast_slice(group.buffer(plan, training.results));
-            for value in values.chunks_exact(RESULTS) {
-                result.losses.push(value[0]);
-                result.correct += usize::from(value[1] == 1.0);
+            if let LossMemory::Computed { results } = training.loss {
+                let values: &[f32] = bytemuck::cast_slice(group.buffer(plan, results));
+                for value in values.chunks_exact(RESULTS) {
+                    result.losses.push(value[0]);
+                    result.correct += usize::from(value[1] == 1.0);
+                }
             }
             for (at, population) in plan.populations.iter().enumerate() {
                 for tally in group.buffer(plan, population.tally).chunks_exact(TALLY_WORDS) {

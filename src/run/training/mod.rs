@@ -21,16 +21,16 @@ use cpu::CpuTraining;
 pub(crate) struct Batch<'a> {
     /// Samples, all of them of the same number of steps.
     pub samples: &'a [&'a [f32]],
-    /// Their labels.
+    /// Their labels; of no matter where the loss is the host's own.
     pub labels: &'a [u32],
     /// Their seeds.
     pub seeds: &'a [u32],
 }
 
-/// What the gradients of a batch came with.
+/// What came of a batch beside its gradients.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BatchResult {
-    /// The loss of every sample.
+    /// The loss of every sample; none where it is the host's own.
     pub losses: Vec<f32>,
     /// Samples whose largest score was that of their label.
     pub correct: usize,
@@ -103,15 +103,41 @@ impl TrainingMachine {
         }
     }
 
-    /// The gradients of a batch, added to what is there.
+    /// A batch forward, and, where the loss is in the plan, back: its gradients are added to what is there.
     ///
     /// # Errors
     /// A batch that does not fit on the device, a device that is lost.
-    pub fn gradients(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
+    pub fn steps(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
         match self {
-            TrainingMachine::Cpu(machine) => machine.gradients(batch),
+            TrainingMachine::Cpu(machine) => machine.steps(batch),
             #[cfg(feature = "gpu")]
-            TrainingMachine::Gpu(machine) => pollster::block_on(machine.gradients(batch)),
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.steps(batch)),
+        }
+    }
+
+    /// The last batch back from the gradient of its output, `[time, sample, element]` in people's order, where the loss is
+    /// the host's own.
+    ///
+    /// # Errors
+    /// A plan that has its loss, a device that is lost.
+    pub fn back(&mut self, gradient: &[f32]) -> Result<()> {
+        match self {
+            TrainingMachine::Cpu(machine) => machine.back(gradient),
+            #[cfg(feature = "gpu")]
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.back(gradient)),
+        }
+    }
+
+    /// What an edge holds of the last batch, `[time, sample, element]` in people's order (without time where it holds for
+    /// all steps). Its buffer must be one that lives on.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn values(&self, buffer: usize) -> Result<Vec<f32>> {
+        match self {
+            TrainingMachine::Cpu(machine) => Ok(machine.values(buffer)),
+            #[cfg(feature = "gpu")]
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.values(buffer)),
         }
     }
 

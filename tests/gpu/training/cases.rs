@@ -4,7 +4,7 @@ use saltatory::layer::{Layer, Pool, PoolKind};
 use saltatory::network::{Builder, InputKind, InputSpec, Network, compile_training};
 use saltatory::neuron::rules::{Reset, RuleChanges, SpikesPerStep};
 use saltatory::neuron::{CubaLi, CubaLif, Dialect, If, Integrator, Li, Lif, Neuron};
-use saltatory::plan::{Plan, RatePenalty, TrainingRequest};
+use saltatory::plan::{Plan, RatePenalty};
 use saltatory::tensor::Tensor;
 use saltatory::train::{Loss, LossKind, Momentum, Optimiser, Over, SurrogateKind, TrainOptions};
 
@@ -28,6 +28,7 @@ pub const BATCH: usize = 11;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![images(), residual(), wide(), joined(), sequence(), long(), long_current(), counts(), drawn()];
+    cases.push(computed_again());
     cases.extend(families::surrogates());
     cases.extend(families::losses());
     cases.extend(families::learned());
@@ -42,26 +43,7 @@ pub fn case(name: &str) -> Case {
 
 /// The plan of a case.
 pub fn plan(case: &Case) -> Plan {
-    let options = &case.options;
-    let optimiser = match options.optimiser {
-        Optimiser::Sgd { nesterov, .. } => u32::from(nesterov),
-        Optimiser::Adam(_) => 2,
-        Optimiser::AdamW(_) => 3,
-    };
-    let request = TrainingRequest {
-        steps: options.steps.unwrap(),
-        constant_input: case.constant,
-        loss: options.loss.kind,
-        over: options.loss.over,
-        surrogate: options.surrogate,
-        detach_reset: options.detach_reset,
-        optimiser,
-        square_sums: options.clip_norm.is_some(),
-        same_dropout: case.network.dialect == Dialect::SpikingJelly,
-        weight_bits: options.weight_bits,
-        rate_penalty: options.rate_penalty,
-        ..Default::default()
-    };
+    let request = case.options.request(&case.network, case.options.steps.unwrap(), case.constant);
     compile_training(&case.network, &request).unwrap().plan
 }
 
@@ -151,6 +133,15 @@ fn images() -> Case {
     let builder = third.flatten().linear(9).spiking(easy()).linear(5).spiking(easy());
     let options = TrainOptions { clip_norm: Some(0.5), seed: 5, ..Default::default() };
     Case::new("images", builder, true, options)
+}
+
+/// What batch norm gives computed again for neurons, a pool and weights; the gradient of the input.
+fn computed_again() -> Case {
+    let first = input(&[2, 8, 8], InputKind::Real).conv2d(12, 3).padding(1).no_bias().batch_norm().spiking(easy());
+    let second = first.conv2d(10, 3).no_bias().batch_norm().layer(pool(PoolKind::Max, 2, 2, 0)).spiking(easy());
+    let third = second.conv2d(6, 1).no_bias().batch_norm().conv2d(6, 2).spiking(easy());
+    let options = TrainOptions { recompute: true, input_gradient: true, ..Default::default() };
+    Case::new("computed again", third.flatten().linear(5), false, options)
 }
 
 /// Strides that leave rows out, groups, a branch that comes back, sums of counts; dropout of a stream for each step.

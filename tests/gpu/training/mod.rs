@@ -37,6 +37,9 @@ fn train(case: &Case, device: &Device) -> Vec<Outcome> {
         let gradients = trainer.gradients().unwrap().into_iter();
         let mut tensors: BTreeMap<_, _> =
             gradients.map(|(name, tensor)| (format!("gradient of {name}"), tensor.data().to_vec())).collect();
+        if case.options.input_gradient {
+            tensors.insert("gradient of the input".into(), trainer.input_gradient().unwrap().into_data());
+        }
         trainer.optimise().unwrap();
         for node in trainer.network().unwrap().nodes {
             for (what, tensor) in checkpoint::tensors(&node.layer) {
@@ -117,6 +120,18 @@ fn a_batch_that_does_not_fit_with_its_statistics_is_refused() {
     let rows: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
     let error = trainer.step(&rows, &labels).unwrap_err().to_string();
     assert!(error.contains("statistics of a whole batch"), "{error}");
+    // Nor where the host reads what a whole batch gave.
+    let case = cases::case("long");
+    let budget = Budget { memory: 100 << 10, ..Budget::default() };
+    let options =
+        TrainOptions { input_gradient: true, device: Device::Gpu(gpu.with_budget(budget)), ..case.options.clone() };
+    let mut trainer = Trainer::new(case.network.clone(), options).unwrap();
+    let (samples, labels) = case.batch(0);
+    let rows: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
+    let error = trainer.step(&rows, &labels).unwrap_err().to_string();
+    assert!(error.contains("the gradient of the input is kept of a whole batch"), "{error}");
+    let error = trainer.forward(&rows).unwrap_err().to_string();
+    assert!(error.contains("the output is kept of a whole batch"), "{error}");
 }
 
 /// A batch without a finite loss is as if it had not been there: its statistics stay nowhere.

@@ -1,0 +1,138 @@
+//! A loss of one's own: a batch goes forward, somebody else has the gradient of a number with respect to its outputs, and
+//! with that the batch goes back.
+//!
+//! ```
+//! use saltatory::{Network, Tensor, neuron::Lif, train::{Trainer, TrainOptions}};
+//!
+//! // Spikes are drawn towards a pattern: the sum of the squared differences.
+//! let network = Network::new([2]).linear(3).spiking(Lif::tau(2.0)).steps(4).build()?;
+//! let mut trainer = Trainer::new(network, TrainOptions { input_gradient: true, ..Default::default() })?;
+//! trainer.forward(&[&[0.5, 1.0], &[1.0, 0.0]])?;
+//! let outputs = trainer.outputs()?;
+//! assert_eq!(outputs.shape(), [4, 2, 3]);
+//! let wanted = 1.0;
+//! let gradient = outputs.data().iter().map(|x| 2.0 * (x - wanted)).collect();
+//! trainer.backward(&Tensor::new(outputs.shape(), gradient)?)?;
+//! assert_eq!(trainer.input_gradient()?.shape(), [2, 2]);
+//! trainer.optimise()?;
+//! # Ok::<(), saltatory::Error>(())
+//! ```
+
+use super::Trainer;
+use super::trainer::{InMemory, no_plan};
+use crate::error::{Error, Result};
+use crate::plan::{Holds, LossMemory};
+use crate::tensor::{Tensor, shape_text};
+
+/// What a batch on its way forward gave, beside its outputs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ForwardReport {
+    /// Samples of the batch.
+    pub samples: usize,
+    /// Spikes per neuron and step of every spiking layer, by its name.
+    pub firing_rates: Vec<(String, f64)>,
+}
+
+impl Trainer {
+    /// A batch forward, as in training: with the statistics of the batch, with dropout. Samples are as those of
+    /// [`Trainer::step`]. What comes out, [`Trainer::outputs`], stays where it was computed until it is asked for.
+    ///
+    /// # Errors
+    /// Samples that do not fit; a batch that does not fit on the device as a whole.
+    pub fn forward(&mut self, samples: &[&[f32]]) -> Result<ForwardReport> {
+        let (steps, constant) = self.check_samples(samples)?;
+        self.prepare(steps, constant, None)?;
+        let result = self.steps_of(samples, &vec![0; samples.len()], samples.len())?;
+        let firing_rates = self.firing_rates(&result, samples.len())?;
+        self.in_memory = Some(InMemory { samples: samples.len(), constant, back: false });
+        Ok(ForwardReport { samples: samples.len(), firing_rates })
+    }
+
+    /// What the batch that went [`Trainer::forward`] last gave in every step: spikes, or potentials of a read-out,
+    /// `[steps, batch, ...]` with the shape of the network's output.
+    ///
+    /// # Errors
+    /// There is no such batch, or another has taken its place. A device that is lost.
+    pub fn outputs(&self) -> Result<Tensor> {
+        let (shape, output, _) = self.own_loss()?;
+        let Some((_, machine)) = &self.machine else { return Err(no_plan()) };
+        let values = machine.values(output)?;
+        // What holds for all steps is there once.
+        let repeats = shape.iter().product::<usize>() / values.len().max(1);
+        Tensor::new(shape, values.repeat(repeats))
+    }
+
+    /// The batch that went [`Trainer::forward`] last goes back: the gradients of the parameters are added to those that are
+    /// there, and [`Trainer::optimise`] follows them. `gradient` is that of the loss, a number, with respect to
+    /// [`Trainer::outputs`], and of their shape; where the loss is a mean over the samples it has that factor in it.
+    ///
+    /// # Errors
+    /// No batch has gone forward since the last went back. A gradient of another shape, or that is not finite.
+    pub fn backward(&mut self, gradient: &Tensor) -> Result<()> {
+        let (shape, _, buffer) = self.own_loss()?;
+        if self.in_memory.is_some_and(|batch| batch.back) {
+            return Err(Error::Request("the batch has gone back: call `forward` before `backward`".into()));
+        }
+        if gradient.shape() != shape {
+            let (expected, got) = (shape_text(&shape), shape_text(gradient.shape()));
+            return Err(Error::Request(format!("expected the gradient of outputs {expected}, got {got}")));
+        }
+        if let Some(at) = gradient.data().iter().position(|x| !x.is_finite()) {
+            let got = gradient.data()[at];
+            return Err(Error::Request(format!("the gradient of the outputs is not finite: {got} at {at}")));
+        }
+        let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
+        match plan.plan.buffers[buffer].holds {
+            // What holds for all steps gets the gradients of all of them.
+            Holds::Edge(edge) if edge.series == 0 => {
+                let mut sum = vec![0.0; gradient.len() / shape[0]];
+                for step in gradient.data().chunks_exact(sum.len()) {
+                    sum.iter_mut().zip(step).for_each(|(sum, of)| *sum += of);
+                }
+                machine.back(&sum)?;
+            }
+            _ => machine.back(gradient.data())?,
+        }
+        self.learned.take(plan, machine, &self.network)?;
+        if let Some(batch) = &mut self.in_memory {
+            batch.back = true;
+        }
+        Ok(())
+    }
+
+    /// The gradient of the loss with respect to the samples of the last batch, where [`super::TrainOptions`] ask for it:
+    /// `[batch, ...]` with the shape of the network's input, or `[batch, time, ...]` for samples with a frame for each step.
+    /// After [`Trainer::step`] and [`Trainer::accumulate`], too.
+    ///
+    /// # Errors
+    /// It was not asked for; no batch has gone back. A device that is lost.
+    pub fn input_gradient(&self) -> Result<Tensor> {
+        if !self.options.input_gradient {
+            return Err(Error::Request("the gradient of the input was not asked for: `input_gradient`".into()));
+        }
+        let Some((batch, (plan, machine))) = self.in_memory.filter(|batch| batch.back).zip(self.machine.as_ref())
+        else {
+            return Err(Error::Request("there is no gradient of the input yet: no batch has gone back".into()));
+        };
+        let Some(buffer) = plan.input_gradient else { return Err(no_plan()) };
+        let values = machine.values(buffer)?;
+        let shape = &self.network.input.shape;
+        let frame: usize = shape.iter().product();
+        let steps = values.len() / frame / batch.samples;
+        let rows = (0..batch.samples).flat_map(|n| (0..steps).map(move |t| t * batch.samples + n));
+        let data = rows.flat_map(|row| &values[row * frame..][..frame]).copied().collect();
+        let time = if batch.constant { &[][..] } else { &[steps] };
+        Tensor::new([&[batch.samples], time, shape].concat(), data)
+    }
+
+    /// Shape of the outputs of the batch in memory, their buffer, and that of their gradient.
+    fn own_loss(&self) -> Result<(Vec<usize>, usize, usize)> {
+        if let (Some(batch), Some((plan, _))) = (self.in_memory, &self.machine)
+            && let LossMemory::Own { output, gradient } = plan.loss
+        {
+            let shape = [&[plan.plan.request.steps, batch.samples], &plan.plan.score_shape[..]].concat();
+            return Ok((shape, output, gradient));
+        }
+        Err(Error::Request("no batch has gone `forward` yet".into()))
+    }
+}
