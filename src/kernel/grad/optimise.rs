@@ -72,24 +72,38 @@ pub fn run(p: &Params, _: Window, slots: &mut Bindings<'_>) {
 }
 
 /// A step of one parameter.
-#[inline(always)]
 pub fn step(kind: u32, s: &[f32], parameter: &mut f32, gradient: &mut f32, moments: &mut [f32]) {
-    let (lr, decay, momentum) = (s[LEARNING_RATE], s[WEIGHT_DECAY], s[FIRST_DECAY]);
-    let mut g = *gradient * s[CLIP];
+    if kind < 2 {
+        sgd(kind, s, parameter, *gradient, &mut moments[0]);
+    } else {
+        let (first, second) = moments.split_at_mut(1);
+        adam(kind, s, parameter, *gradient, (&mut first[0], &mut second[0]));
+    }
     *gradient = 0.0;
+}
+
+/// Stochastic gradient descent.
+#[inline(always)]
+pub fn sgd(kind: u32, s: &[f32], parameter: &mut f32, gradient: f32, moment: &mut f32) {
+    let momentum = s[FIRST_DECAY];
+    let g = gradient * s[CLIP] + s[WEIGHT_DECAY] * *parameter;
+    *moment = if s[FRESH] == 1.0 { g } else { momentum * *moment + g };
+    let along = if kind == 1 { g + momentum * *moment } else { *moment };
+    *parameter -= s[LEARNING_RATE] * along;
+}
+
+/// Adam, or AdamW.
+#[inline(always)]
+pub fn adam(kind: u32, s: &[f32], parameter: &mut f32, gradient: f32, (first, second): (&mut f32, &mut f32)) {
+    let (lr, decay) = (s[LEARNING_RATE], s[WEIGHT_DECAY]);
+    let mut g = gradient * s[CLIP];
     if kind == 3 {
         *parameter -= *parameter * (lr * decay);
     } else {
         g += decay * *parameter;
     }
-    if kind < 2 {
-        moments[0] = if s[FRESH] == 1.0 { g } else { momentum * moments[0] + g };
-        let along = if kind == 1 { g + momentum * moments[0] } else { moments[0] };
-        *parameter -= lr * along;
-        return;
-    }
-    moments[0] += (g - moments[0]) * (1.0 - momentum);
-    moments[1] = s[SECOND_DECAY] * moments[1] + (1.0 - s[SECOND_DECAY]) * (g * g);
-    let root = moments[1].sqrt() * s[SECOND_BIAS] + s[EPS];
-    *parameter -= lr * s[FIRST_BIAS] * (moments[0] / root);
+    *first += (g - *first) * (1.0 - s[FIRST_DECAY]);
+    *second = s[SECOND_DECAY] * *second + (1.0 - s[SECOND_DECAY]) * (g * g);
+    let root = second.sqrt() * s[SECOND_BIAS] + s[EPS];
+    *parameter -= lr * s[FIRST_BIAS] * (*first / root);
 }

@@ -1,10 +1,13 @@
 //! Fully connected layer, with neurons behind it or alone, a block of 32 outputs after another.
 
+use pulp::{Simd, WithSimd};
+
 use super::conv::add_cell;
 use super::events::{Lists, Word, added, places};
 use super::neuron::{Counted, Neurons};
-use super::rows::{Rows, SUM_WORDS, Sum, add_products, add_products_to_two};
-use super::{BLOCK, Run};
+use super::products::{self, MOST, Sums, up_to_most};
+use super::rows::{Rows, SUM_WORDS, Sum};
+use super::BLOCK;
 use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, linear, linear_spike, words_of};
 
 /// A linear layer with its weights.
@@ -44,9 +47,35 @@ impl FastLinear {
     }
 }
 
-impl Run for FastLinear {
+/// The computation of a layer, to be dispatched.
+struct Call<'a, 'b> {
+    linear: &'a FastLinear,
+    window: Window,
+    slots: &'a mut Bindings<'b>,
+}
+
+impl WithSimd for Call<'_, '_> {
+    type Output = ();
+
     #[inline(always)]
-    fn run(&self, window: Window, slots: &mut Bindings<'_>) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.linear.run_with(simd, self.window, self.slots);
+    }
+}
+
+impl FastLinear {
+    /// Takes other weights.
+    pub fn fill(&mut self, weights: &[u32]) {
+        self.rows.fill(weights);
+    }
+
+    /// Runs it.
+    pub fn run(&self, arch: pulp::Arch, window: Window, slots: &mut Bindings<'_>) {
+        arch.dispatch(Call { linear: self, window, slots });
+    }
+
+    #[inline(always)]
+    fn run_with<S: Simd>(&self, simd: S, window: Window, slots: &mut Bindings<'_>) {
         let input = slots.words(0);
         let (state, output, tally): (&mut [f32], _, &mut [u32]) = match self.neurons {
             Some(_) => (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5)),
@@ -75,7 +104,7 @@ impl Run for FastLinear {
                 let rows = self.rows.block(block);
                 match how {
                     How::Lists => self.add_up(sums, &lists, rows),
-                    How::Products => self.multiply(sums, window, (first, steps), input, rows),
+                    How::Products => self.multiply(simd, sums, window, (first, steps), input, rows),
                     How::OneByOne => {}
                 }
                 for (at, sum) in sums.iter().enumerate() {
@@ -152,10 +181,11 @@ impl FastLinear {
         if others * DENSE >= all { How::Products } else { How::OneByOne }
     }
 
-    /// The sums of a block of outputs for samples and steps from `first` on: as [`FastLinear::add_up`], two at once.
+    /// The sums of a block of outputs for samples and steps from `first` on: as [`FastLinear::add_up`], six at once.
     #[inline(always)]
-    fn multiply(
+    fn multiply<S: Simd>(
         &self,
+        simd: S,
         sums: &mut [[f32; BLOCK]],
         window: Window,
         (first, steps): (usize, usize),
@@ -167,19 +197,14 @@ impl FastLinear {
         for (segment, &base) in self.bases.iter().enumerate() {
             let end = self.bases.get(segment + 1).copied().unwrap_or(rows.len());
             let rows = &rows[base..end];
-            let (pairs, last) = sums.as_chunks_mut::<2>();
-            for (pair, sums) in pairs.iter_mut().enumerate() {
-                let mut x: [&[f32]; 2] = [&[]; 2];
-                for (other, x) in x.iter_mut().enumerate() {
-                    let at = first + 2 * pair + other;
-                    *x = bytemuck::cast_slice(&edge.step(input, window, at % steps, at / steps)[base..end]);
+            for half in 0..products::halves::<S>() {
+                for (pass, sums) in sums.chunks_mut(MOST).enumerate() {
+                    let mut x: [&[f32]; MOST] = [&[]; MOST];
+                    for (at, x) in (first + pass * MOST..).zip(&mut x[..sums.len()]) {
+                        *x = bytemuck::cast_slice(&edge.step(input, window, at % steps, at / steps)[base..end]);
+                    }
+                    up_to_most!(sums.len(), N => Sums::<S, N>::add_products(simd, half, &x, rows, sums));
                 }
-                add_products_to_two(sums, x, rows);
-            }
-            let at = first + 2 * pairs.len();
-            if let [sum] = last {
-                let x = &edge.step(input, window, at % steps, at / steps)[base..end];
-                add_products(sum, bytemuck::cast_slice(x), rows);
             }
         }
     }

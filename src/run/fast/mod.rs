@@ -66,10 +66,18 @@ impl Fast {
         Fast { steps: (0..steps).map(|_| None).collect(), arch: pulp::Arch::new() }
     }
 
-    /// Makes the fast form of a step, with the weights that are in the constants now.
+    /// Makes the fast form of a step, with the weights that are in the constants now. Where nothing but weights changes
+    /// it takes these alone.
     pub fn refresh<'a>(&mut self, number: usize, step: &Step, constants: impl Fn(usize) -> &'a [u32]) {
-        if let Some(place) = self.steps.get_mut(number) {
-            *place = fast_form(step, constants);
+        let Some(place) = self.steps.get_mut(number) else { return };
+        match (place, &step.kernel, step.bind.get(1)) {
+            (Some(FastKernel::Conv(conv)), Kernel::Conv(_), Some(Slot::Constant(weights))) => {
+                conv.fill(constants(*weights));
+            }
+            (Some(FastKernel::Linear(linear)), Kernel::Linear(_), Some(Slot::Constant(weights))) => {
+                linear.fill(constants(*weights));
+            }
+            (place, ..) => *place = fast_form(step, constants),
         }
     }
 
@@ -87,7 +95,7 @@ impl FastKernel {
             FastKernel::Add(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Pool(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Conv(kernel) => kernel.run(arch, window, slots),
-            FastKernel::Linear(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Linear(kernel) => kernel.run(arch, window, slots),
             FastKernel::Meter(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Membrane(kernel) => kernel.run(arch, window, slots),
             FastKernel::Readout(kernel) => arch.dispatch(Call { kernel, window, slots }),

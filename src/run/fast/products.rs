@@ -5,6 +5,30 @@ use pulp::Simd;
 
 use super::BLOCK;
 
+/// The most sums of two vectors that stay in registers.
+pub(super) const MOST: usize = 6;
+
+/// Evaluates an expression with a constant that is as large as a number, which is [`MOST`] at most.
+macro_rules! up_to_most {
+    ($number:expr, $name:ident => $call:expr) => {{
+        macro_rules! with {
+            ($n:literal) => {{
+                const $name: usize = $n;
+                $call
+            }};
+        }
+        match $number {
+            6 => with!(6),
+            5 => with!(5),
+            4 => with!(4),
+            3 => with!(3),
+            2 => with!(2),
+            _ => with!(1),
+        }
+    }};
+}
+pub(super) use up_to_most;
+
 /// In how many parts of two vectors a block is: halves, where a vector has eight values.
 pub(super) const fn halves<S: Simd>() -> usize {
     BLOCK / (2 * S::F32_LANES)
@@ -86,6 +110,22 @@ impl<S: Simd, const N: usize> Sums<S, N> {
                 sum[1] = simd.add_f32s(sum[1], simd.mul_f32s(x, row[1]));
             }
         }
+    }
+
+    /// Adds to totals the sums of products of the first `N` inputs with a part of the rows.
+    #[inline(always)]
+    pub fn add_products(
+        simd: S,
+        half: usize,
+        x: &[&[f32]; MOST],
+        rows: &[[f32; BLOCK]],
+        totals: &mut [[f32; BLOCK]],
+    ) {
+        let mut values: [&[f32]; N] = [&[]; N];
+        values.copy_from_slice(&x[..N]);
+        let mut sums = Self::new(simd);
+        sums.add(simd, half, values, rows);
+        sums.add_to(simd, half, totals);
     }
 
     /// Adds the sums to others in memory.

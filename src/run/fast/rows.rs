@@ -1,5 +1,7 @@
 //! Rows of weights for blocks of outputs, and their canonical sum.
 
+use rayon::prelude::*;
+
 use super::BLOCK;
 
 /// Words of 32 inputs whose terms make one block sum of the order contract.
@@ -11,20 +13,34 @@ pub(super) struct Rows {
     rows: Vec<[f32; BLOCK]>,
     bias: Vec<[f32; BLOCK]>,
     inputs: usize,
+    outputs: usize,
 }
 
 impl Rows {
     /// From the weights of a kernel: `[input, output]` with biases behind, where there are any.
     pub fn new(words: &[u32], inputs: usize, outputs: usize, has_bias: bool) -> Rows {
+        let blocks = outputs.div_ceil(BLOCK);
+        let bias = vec![[0.0; BLOCK]; if has_bias { blocks } else { 0 }];
+        let mut rows = Rows { rows: vec![[0.0; BLOCK]; blocks * inputs], bias, inputs, outputs };
+        rows.fill(words);
+        rows
+    }
+
+    /// Takes other weights of the same kernel.
+    pub fn fill(&mut self, words: &[u32]) {
         let weights: &[f32] = bytemuck::cast_slice(words);
-        let (weights, bias) = weights.split_at(inputs * outputs);
-        let block = |row: &[f32], first: usize| -> [f32; BLOCK] {
-            std::array::from_fn(|i| row.get(first + i).copied().unwrap_or(0.0))
+        let (weights, bias) = weights.split_at(self.inputs * self.outputs);
+        let take = |to: &mut [f32; BLOCK], row: &[f32], block: usize| {
+            let from = &row[block * BLOCK..row.len().min((block + 1) * BLOCK)];
+            match from.first_chunk() {
+                Some(from) => *to = *from,
+                None => to[..from.len()].copy_from_slice(from),
+            }
         };
-        let firsts = || (0..outputs).step_by(BLOCK);
-        let rows = firsts().flat_map(|first| weights.chunks_exact(outputs).map(move |row| block(row, first))).collect();
-        let bias = if has_bias { firsts().map(|first| block(bias, first)).collect() } else { Vec::new() };
-        Rows { rows, bias, inputs }
+        self.rows.par_chunks_mut(self.inputs.max(1)).enumerate().for_each(|(block, rows)| {
+            rows.iter_mut().zip(weights.chunks_exact(self.outputs)).for_each(|(to, row)| take(to, row, block));
+        });
+        self.bias.iter_mut().enumerate().for_each(|(block, to)| take(to, bias, block));
     }
 
     /// The rows of a block of outputs.
@@ -42,41 +58,6 @@ impl Rows {
             }
         }
         total
-    }
-}
-
-/// Adds to a sum its block sum: the products of its values with the rows of a segment, each rounded on its own.
-#[inline(always)]
-pub(super) fn add_products(sum: &mut [f32; BLOCK], x: &[f32], rows: &[[f32; BLOCK]]) {
-    let mut block = [0.0; BLOCK];
-    for (row, x) in rows.iter().zip(x) {
-        for i in 0..BLOCK {
-            block[i] += row[i] * x;
-        }
-    }
-    for i in 0..BLOCK {
-        sum[i] += block[i];
-    }
-}
-
-/// Adds to two sums their block sums, for which each row is read once. Two fill the registers of AVX2; of an array of them
-/// the compiler would make memory, so they have names.
-#[inline(always)]
-pub(super) fn add_products_to_two(sums: &mut [[f32; BLOCK]; 2], x: [&[f32]; 2], rows: &[[f32; BLOCK]]) {
-    let (mut first, mut second) = ([0.0; BLOCK], [0.0; BLOCK]);
-    for ((row, x), y) in rows.iter().zip(x[0]).zip(x[1]) {
-        for i in 0..BLOCK {
-            first[i] += row[i] * x;
-        }
-        for i in 0..BLOCK {
-            second[i] += row[i] * y;
-        }
-    }
-    for i in 0..BLOCK {
-        sums[0][i] += first[i];
-    }
-    for i in 0..BLOCK {
-        sums[1][i] += second[i];
     }
 }
 

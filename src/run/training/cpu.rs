@@ -245,6 +245,11 @@ impl CpuTraining {
             back::run_optimise(p, settings, parameters, gradients, moments);
             return true;
         }
+        if let (Kernel::Transpose(p), [transposed]) = (&step.kernel, &mut *written) {
+            let weights = bytemuck::cast_slice(self.read(plan, step.bind[0], None));
+            back::run_transpose(p, weights, bytemuck::cast_slice_mut(transposed));
+            return true;
+        }
         let [sums] = written else { return false };
         let part = |group| {
             let mut slots = Bindings::default();

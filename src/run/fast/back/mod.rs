@@ -9,6 +9,7 @@ mod membrane;
 mod norm;
 mod optimise;
 mod pool;
+mod transpose;
 
 pub(super) use membrane::FastMembraneInput;
 pub(super) use norm::{FastAffine, FastMoments, FastNormInput, FastNormSums};
@@ -34,3 +35,4 @@ pub(crate) fn run_batch(kernel: &Kernel, parts: &[Part<'_>], written: &mut [f32]
 }
 
 pub(crate) use optimise::run as run_optimise;
+pub(crate) use transpose::run as run_transpose;

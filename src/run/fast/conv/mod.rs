@@ -60,6 +60,11 @@ impl FastConv {
         Some(FastConv { kernel, geometry: *g, pool: [1, 1], output, layout, weights, neurons: None })
     }
 
+    /// Takes other weights.
+    pub fn fill(&mut self, weights: &[u32]) {
+        self.weights.fill(weights);
+    }
+
     /// Runs it: a sample that is alone over the threads there are, where it is worth them.
     pub fn run(&self, arch: pulp::Arch, window: Window, slots: &mut Bindings<'_>) {
         let input = slots.words(0);

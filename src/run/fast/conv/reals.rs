@@ -6,16 +6,13 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::super::BLOCK;
-use super::super::products::{Sums, halves};
+use super::super::products::{MOST, Sums, halves, up_to_most};
 use super::super::rows::Rows;
 use super::layout::Layout;
 use super::spikes::Sum;
 use super::tile::Tile;
 use crate::kernel::Window;
 use crate::kernel::conv::Geometry;
-
-/// The most cells side by side: with two vectors of outputs their sums are twelve registers.
-const SIDE: usize = 6;
 
 /// The values under a row of cells, with zeros for the padding: adding zero changes nothing.
 #[derive(Debug)]
@@ -101,7 +98,7 @@ pub(super) fn add_up<S: Simd, const B: usize>(
     sums: &mut [Sum<B>],
 ) {
     let width = tile.columns.len();
-    let passes = width.div_ceil(SIDE);
+    let passes = width.div_ceil(MOST);
     for (y, row) in tile.rows.clone().enumerate() {
         for t in 0..steps {
             strip.take(g, row, tile.columns.start, g.input.step(input, window, t, sample));
@@ -110,15 +107,8 @@ pub(super) fn add_up<S: Simd, const B: usize>(
                 let cells = width * pass / passes..width * (pass + 1) / passes;
                 for b in 0..B {
                     let (first, rows) = (cells.start, weights.block(block + b));
-                    let mut side = [[0.0; BLOCK]; SIDE];
-                    match cells.len() {
-                        6 => strip.beside::<S, 6>(simd, first, rows, &mut side),
-                        5 => strip.beside::<S, 5>(simd, first, rows, &mut side),
-                        4 => strip.beside::<S, 4>(simd, first, rows, &mut side),
-                        3 => strip.beside::<S, 3>(simd, first, rows, &mut side),
-                        2 => strip.beside::<S, 2>(simd, first, rows, &mut side),
-                        _ => strip.beside::<S, 1>(simd, first, rows, &mut side),
-                    }
+                    let mut side = [[0.0; BLOCK]; MOST];
+                    up_to_most!(cells.len(), N => strip.beside::<S, N>(simd, first, rows, &mut side));
                     for (x, sum) in cells.clone().zip(&side) {
                         sums[(y * width + x) * steps + t][b] = *sum;
                     }
@@ -136,7 +126,7 @@ impl Strip {
         simd: S,
         first: usize,
         rows: &[[f32; BLOCK]],
-        sums: &mut [[f32; BLOCK]; SIDE],
+        sums: &mut [[f32; BLOCK]; MOST],
     ) {
         for half in 0..halves::<S>() {
             for segment in &self.segments {

@@ -14,11 +14,8 @@ use super::lists::Lists;
 use crate::kernel::conv::Geometry;
 use crate::kernel::grad::conv_weight::Params;
 use crate::kernel::words_of;
-use crate::run::fast::products::{Pair, Sums, halves, pair};
+use crate::run::fast::products::{MOST, Pair, Sums, halves, pair, up_to_most};
 use crate::run::fast::BLOCK;
-
-/// The most taps of a task: with two vectors of outputs their sums are twelve registers.
-const TAPS: usize = 6;
 
 /// Cells of a band, with those around: the gradients of half a block fill half of the first cache.
 const BAND: usize = 256;
@@ -42,7 +39,7 @@ struct Call<'a, 'b> {
 pub(super) fn run(p: &Params, parts: &[Part<'_>], written: &mut [f32]) {
     let g = &p.geometry;
     let taps = (g.kernel[0] * g.kernel[1]) as usize;
-    let groups = taps.div_ceil(TAPS);
+    let groups = taps.div_ceil(MOST);
     let task = |at: usize| {
         let (word, group) = (at / groups, at % groups);
         Task { word, taps: taps * group / groups..taps * (group + 1) / groups }
@@ -120,7 +117,7 @@ struct Band<S: Simd> {
     /// Gradients of a block of outputs, half after half: `[half, row, column]`.
     gradients: Vec<Pair<S>>,
     /// How far from a cell of input the gradients under each tap of the task are.
-    distances: [usize; TAPS],
+    distances: [usize; MOST],
 }
 
 impl<S: Simd> Band<S> {
@@ -129,7 +126,7 @@ impl<S: Simd> Band<S> {
         let around = [0, 1].map(|axis| ((g.kernel[axis] - 1) * g.dilation[axis]) as usize);
         let width = columns + around[1];
         let rows = (BAND / width).saturating_sub(around[0]).clamp(1, height);
-        let mut distances = [0; TAPS];
+        let mut distances = [0; MOST];
         for (tap, distance) in task.taps.clone().zip(&mut distances) {
             let (y, x) = (tap / g.kernel[1] as usize, tap % g.kernel[1] as usize);
             let [y, x] = [around[0] - y * g.dilation[0] as usize, around[1] - x * g.dilation[1] as usize];
@@ -161,14 +158,7 @@ impl<S: Simd> Band<S> {
                 self.take(g, rows.clone(), of, block);
                 for (channel, own) in own.chunks_exact_mut(taps).enumerate() {
                     for half in 0..halves::<S>() {
-                        match taps {
-                            6 => self.add::<6>(simd, half, channel, own),
-                            5 => self.add::<5>(simd, half, channel, own),
-                            4 => self.add::<4>(simd, half, channel, own),
-                            3 => self.add::<3>(simd, half, channel, own),
-                            2 => self.add::<2>(simd, half, channel, own),
-                            _ => self.add::<1>(simd, half, channel, own),
-                        }
+                        up_to_most!(taps, N => self.add::<N>(simd, half, channel, own));
                     }
                 }
             }
