@@ -20,6 +20,7 @@ mod products;
 mod rare;
 mod readout;
 mod rows;
+mod steps;
 
 use crate::kernel::{Bindings, Kernel, Window};
 use crate::plan::{Plan, Slot, Step};
@@ -99,12 +100,12 @@ impl FastKernel {
             FastKernel::Meter(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Membrane(kernel) => kernel.run(arch, window, slots),
             FastKernel::Readout(kernel) => arch.dispatch(Call { kernel, window, slots }),
-            FastKernel::Affine(kernel) => arch.dispatch(Call { kernel, window, slots }),
-            FastKernel::MembraneInput(kernel) => arch.dispatch(Call { kernel, window, slots }),
-            FastKernel::Moments(kernel) => arch.dispatch(Call { kernel, window, slots }),
-            FastKernel::NormInput(kernel) => arch.dispatch(Call { kernel, window, slots }),
-            FastKernel::NormSums(kernel) => arch.dispatch(Call { kernel, window, slots }),
-            FastKernel::PoolInput(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Affine(kernel) => steps::run(kernel, arch, window, slots),
+            FastKernel::MembraneInput(kernel) => kernel.run(arch, window, slots),
+            FastKernel::Moments(kernel) => steps::run(kernel, arch, window, slots),
+            FastKernel::NormInput(kernel) => steps::run(kernel, arch, window, slots),
+            FastKernel::NormSums(kernel) => steps::run(kernel, arch, window, slots),
+            FastKernel::PoolInput(kernel) => steps::run(kernel, arch, window, slots),
         }
     }
 }

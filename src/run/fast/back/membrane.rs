@@ -1,11 +1,15 @@
 //! Neurons back through time: 32 channels side by side, whose potentials over all steps stay in the first cache.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 use crate::kernel::grad::membrane_input::Params;
 use crate::kernel::{Bindings, Window};
 use crate::neuron::affine::{Coefficients, flag};
 use crate::neuron::surrogate::SurrogateKind;
 use crate::run::fast::neuron::kept;
-use crate::run::fast::{BLOCK, Run};
+use crate::run::fast::{BLOCK, tasks_of_values};
 
 /// How a potential is updated, and reset.
 const LEAK_ALL: u8 = 0;
@@ -56,67 +60,148 @@ impl FastMembraneInput {
     }
 }
 
-impl Run for FastMembraneInput {
+impl FastMembraneInput {
+    /// Runs it: a sample that is alone over the threads there are, where it is worth them.
+    pub fn run(&self, arch: pulp::Arch, window: Window, slots: &mut Bindings<'_>) {
+        let p = &self.p;
+        let output = slots.reals_mut(5);
+        let elements = p.input.elements();
+        let (all, series) = (p.input.cells as usize * self.blocks(), p.output.series == 1);
+        let tasks = if window.batch == 1 { tasks_of_values(elements * window.steps) } else { 1 };
+        let of_task = all.div_ceil(tasks);
+        for sample in 0..window.batch {
+            let mut pieces: Vec<Piece<'_>> = (0..all)
+                .step_by(of_task)
+                .map(|first| Piece { blocks: first..(first + of_task).min(all), output: Vec::new() })
+                .collect();
+            let first = p.output.offset(window, 0, sample);
+            let steps = output[first..].chunks_mut(elements).step_by(window.batch);
+            for mut rest in steps.take(if series { window.steps } else { 1 }) {
+                for piece in &mut pieces {
+                    let count = self.block(piece.blocks.end - 1).end - self.block(piece.blocks.start).start;
+                    let (own, others) = rest.split_at_mut(count);
+                    piece.output.push(own);
+                    rest = others;
+                }
+            }
+            let slots = &*slots;
+            let run = |piece: &mut Piece<'_>| arch.dispatch(Call { kernel: self, window, sample, slots, piece });
+            match &mut pieces[..] {
+                [piece] => run(piece),
+                pieces => pieces.par_iter_mut().for_each(run),
+            }
+        }
+    }
+
+    /// Blocks of a cell.
+    fn blocks(&self) -> usize {
+        (self.p.input.channels as usize).div_ceil(BLOCK)
+    }
+
+    /// The neurons of a block, all cells' blocks counted.
     #[inline(always)]
-    fn run(&self, window: Window, slots: &mut Bindings<'_>) {
-        match (self.form, self.reset) {
-            (LEAK_ALL, HARD) => self.in_form::<LEAK_ALL, HARD>(window, slots),
-            (LEAK_ALL, SUBTRACT) => self.in_form::<LEAK_ALL, SUBTRACT>(window, slots),
-            (LEAK_ALL, _) => self.in_form::<LEAK_ALL, NONE>(window, slots),
-            (LEAK_POTENTIAL, HARD) => self.in_form::<LEAK_POTENTIAL, HARD>(window, slots),
-            (LEAK_POTENTIAL, SUBTRACT) => self.in_form::<LEAK_POTENTIAL, SUBTRACT>(window, slots),
-            (LEAK_POTENTIAL, _) => self.in_form::<LEAK_POTENTIAL, NONE>(window, slots),
-            (_, HARD) => self.in_form::<FACTOR, HARD>(window, slots),
-            (_, SUBTRACT) => self.in_form::<FACTOR, SUBTRACT>(window, slots),
-            _ => self.in_form::<FACTOR, NONE>(window, slots),
+    fn block(&self, at: usize) -> Range<usize> {
+        let (blocks, channels) = (self.blocks(), self.p.input.channels as usize);
+        let first = at / blocks * channels + at % blocks * BLOCK;
+        first..(first + BLOCK).min((at / blocks + 1) * channels)
+    }
+}
+
+/// Some blocks: what one thread computes.
+struct Piece<'a> {
+    blocks: Range<usize>,
+    /// Their part of the output, by step.
+    output: Vec<&'a mut [f32]>,
+}
+
+/// The computation of a piece, to be dispatched.
+struct Call<'a, 'b, 'c> {
+    kernel: &'a FastMembraneInput,
+    window: Window,
+    sample: usize,
+    slots: &'a Bindings<'b>,
+    piece: &'a mut Piece<'c>,
+}
+
+impl pulp::NullaryFnOnce for Call<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        match (self.kernel.form, self.kernel.reset) {
+            (LEAK_ALL, HARD) => self.in_form::<LEAK_ALL, HARD>(),
+            (LEAK_ALL, SUBTRACT) => self.in_form::<LEAK_ALL, SUBTRACT>(),
+            (LEAK_ALL, _) => self.in_form::<LEAK_ALL, NONE>(),
+            (LEAK_POTENTIAL, HARD) => self.in_form::<LEAK_POTENTIAL, HARD>(),
+            (LEAK_POTENTIAL, SUBTRACT) => self.in_form::<LEAK_POTENTIAL, SUBTRACT>(),
+            (LEAK_POTENTIAL, _) => self.in_form::<LEAK_POTENTIAL, NONE>(),
+            (_, HARD) => self.in_form::<FACTOR, HARD>(),
+            (_, SUBTRACT) => self.in_form::<FACTOR, SUBTRACT>(),
+            _ => self.in_form::<FACTOR, NONE>(),
         }
     }
 }
 
-impl FastMembraneInput {
+impl Call<'_, '_, '_> {
     #[inline(always)]
-    fn in_form<const FORM: u8, const RESET: u8>(&self, window: Window, slots: &mut Bindings<'_>) {
-        let p = &self.p;
+    fn in_form<const FORM: u8, const RESET: u8>(self) {
+        let Call { kernel, window, sample, slots, piece } = self;
+        let p = &kernel.p;
         let (input, coefficients) = (slots.values::<f32>(0), slots.values::<Coefficients>(1));
         let gradient = slots.values::<f32>(2);
-        let output = slots.reals_mut(5);
         let c = coefficients[0];
         let fires_at = if p.population.flags & flag::FIRE_GE != 0 { c.threshold } else { c.threshold.next_up() };
         let through = if p.detach == 1 { 0.0 } else { 1.0 };
         let shared = Shared { c, fires_at, alpha: p.alpha, through };
-        let (kind, channels) = (p.kind(), p.input.channels as usize);
-        let mut before = vec![[0.0; BLOCK]; window.steps];
-        for sample in 0..window.batch {
-            for first in (0..p.input.elements()).step_by(channels) {
-                for block in (0..channels).step_by(BLOCK) {
-                    let own = first + block..first + (block + BLOCK).min(channels);
-                    let x = |t: usize| load(&input[p.input.offset(window, t, sample)..][own.clone()]);
-                    let mut v = [c.v_init; BLOCK];
-                    for (t, h) in before.iter_mut().enumerate() {
-                        *h = forward::<FORM, RESET>(&shared, &mut v, &x(t));
+        let kind = p.kind();
+        let of_piece = kernel.block(piece.blocks.start).start;
+        let tile = (TILE / window.steps).clamp(1, MOST_BLOCKS);
+        let mut before = vec![[0.0; BLOCK]; window.steps * tile];
+        let mut states = vec![State::default(); tile];
+        for first in piece.blocks.clone().step_by(tile) {
+            let states = &mut states[..tile.min(piece.blocks.end - first)];
+            states.fill(State { v: [c.v_init; BLOCK], ..State::default() });
+            for (t, before) in before.chunks_exact_mut(tile).enumerate() {
+                let x = &input[p.input.offset(window, t, sample)..];
+                for (i, (state, h)) in states.iter_mut().zip(before).enumerate() {
+                    *h = forward::<FORM, RESET>(&shared, &mut state.v, &load(&x[kernel.block(first + i)]));
+                }
+            }
+            for (t, before) in before.chunks_exact(tile).enumerate().rev() {
+                let of = &gradient[p.gradient.offset(window, t, sample)..];
+                // Where the input is the same in all steps its gradient is the sum, which is whole after the first step.
+                for (i, (state, h)) in states.iter_mut().zip(before).enumerate() {
+                    let own = kernel.block(first + i);
+                    let z = surrogate(kind, &shared, h);
+                    let by_x = backward::<FORM, RESET>(&shared, h, &z, &load(&of[own.clone()]), &mut state.back);
+                    let to = own.start - of_piece..own.end - of_piece;
+                    if p.output.series == 1 {
+                        piece.output[t][to].copy_from_slice(&by_x[..own.len()]);
+                        continue;
                     }
-                    let (mut back, mut sum) = ([0.0; BLOCK], [0.0; BLOCK]);
-                    for t in (0..window.steps).rev() {
-                        let of = load(&gradient[p.gradient.offset(window, t, sample)..][own.clone()]);
-                        let z = surrogate(kind, &shared, &before[t]);
-                        let by_x = backward::<FORM, RESET>(&shared, &before[t], &z, &of, &mut back);
-                        if p.output.series == 1 {
-                            let to = &mut output[p.output.offset(window, t, sample)..][own.clone()];
-                            to.copy_from_slice(&by_x[..own.len()]);
-                        } else {
-                            for i in 0..BLOCK {
-                                sum[i] += by_x[i];
-                            }
-                        }
+                    for i in 0..BLOCK {
+                        state.sum[i] += by_x[i];
                     }
-                    if p.output.series == 0 {
-                        let to = &mut output[p.output.offset(window, 0, sample)..][own.clone()];
-                        to.copy_from_slice(&sum[..own.len()]);
+                    if t == 0 {
+                        piece.output[0][to].copy_from_slice(&state.sum[..own.len()]);
                     }
                 }
             }
         }
     }
+}
+
+/// Blocks whose potentials over all steps are half of the first cache, and the most of them: memory is read in long rows,
+/// as those of all steps may have the same place in the cache.
+const TILE: usize = 128;
+const MOST_BLOCKS: usize = 16;
+
+/// A block on its way: potentials, their gradients, and the sum of those of the input.
+#[derive(Clone, Copy, Default)]
+struct State {
+    v: [f32; BLOCK],
+    back: [f32; BLOCK],
+    sum: [f32; BLOCK],
 }
 
 #[inline(always)]

@@ -1,12 +1,19 @@
 //! Batch norm in training, cell after cell: channels side by side.
 
 use crate::kernel::grad::{norm_input, norm_moments, norm_sums};
-use crate::kernel::{Bindings, Window, affine};
+use crate::kernel::{Bindings, Edge, Window, affine};
 use crate::run::fast::Run;
+use crate::run::fast::steps::Steps;
 
 /// Moments.
 #[derive(Debug)]
 pub(in crate::run::fast) struct FastMoments(pub norm_moments::Params);
+
+impl Steps for FastMoments {
+    fn edges(&self) -> Vec<Option<Edge>> {
+        vec![Some(self.0.input), Some(self.0.output)]
+    }
+}
 
 impl Run for FastMoments {
     #[inline(always)]
@@ -46,6 +53,12 @@ impl Run for FastMoments {
 #[derive(Debug)]
 pub(in crate::run::fast) struct FastAffine(pub affine::Params);
 
+impl Steps for FastAffine {
+    fn edges(&self) -> Vec<Option<Edge>> {
+        vec![Some(self.0.input), None, Some(self.0.output)]
+    }
+}
+
 impl Run for FastAffine {
     #[inline(always)]
     fn run(&self, window: Window, slots: &mut Bindings<'_>) {
@@ -79,6 +92,12 @@ fn apart(scales: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
 /// Sums for the way back.
 #[derive(Debug)]
 pub(in crate::run::fast) struct FastNormSums(pub norm_sums::Params);
+
+impl Steps for FastNormSums {
+    fn edges(&self) -> Vec<Option<Edge>> {
+        vec![Some(self.0.input), Some(self.0.gradient), None, Some(self.0.output)]
+    }
+}
 
 impl Run for FastNormSums {
     #[inline(always)]
@@ -114,6 +133,12 @@ impl Run for FastNormSums {
 /// The way back.
 #[derive(Debug)]
 pub(in crate::run::fast) struct FastNormInput(pub norm_input::Params);
+
+impl Steps for FastNormInput {
+    fn edges(&self) -> Vec<Option<Edge>> {
+        vec![Some(self.0.input), Some(self.0.gradient), None, None, None, Some(self.0.output)]
+    }
+}
 
 impl Run for FastNormInput {
     #[inline(always)]

@@ -1,7 +1,8 @@
 //! Max pools of spikes back, whose windows do not overlap: a word of channels at a time.
 
 use crate::kernel::grad::pool_input::Params;
-use crate::kernel::{Bindings, Window};
+use crate::kernel::{Bindings, Edge, Window};
+use crate::run::fast::steps::Steps;
 use crate::run::fast::{BLOCK, Run};
 
 /// A pool.
@@ -17,6 +18,12 @@ impl FastPoolInput {
         // Cells that no window covers get nothing: that is the twin's to do.
         let whole = (0..2).all(|axis| pool.out_size[axis] * pool.kernel[axis] == pool.in_size[axis]);
         (apart && whole).then_some(FastPoolInput { p: *p })
+    }
+}
+
+impl Steps for FastPoolInput {
+    fn edges(&self) -> Vec<Option<Edge>> {
+        vec![Some(self.p.pool.input), Some(self.p.gradient), Some(self.p.to)]
     }
 }
 
