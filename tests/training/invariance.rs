@@ -25,6 +25,15 @@ fn networks(normed: bool) -> Vec<Network> {
             .max_pool(2)
             .conv2d(33, 3)
             .spiking(lif.clone()),
+        // Rows in bands; a padding that is wider than the kernel reaches, and one that is narrower.
+        norm(
+            norm(Network::new([1, 23, 37]).conv2d(34, 5).padding(1).dilation(2))
+                .spiking(lif.clone())
+                .conv2d(3, 2)
+                .padding(2),
+        )
+        .spiking(lif.clone())
+        .max_pool(4),
         norm(Network::new([3, 6, 6]).conv2d(20, 3).stride(2)).spiking(ParametricLif::default()).avg_pool(2),
         norm(Network::new([70]).linear(50))
             .spiking(current())
