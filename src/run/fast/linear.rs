@@ -2,12 +2,12 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::BLOCK;
 use super::conv::add_cell;
 use super::events::{Lists, Word, added, places};
 use super::neuron::{Counted, Neurons};
 use super::products::{self, MOST, Sums, up_to_most};
 use super::rows::{Rows, SUM_WORDS, Sum};
-use super::BLOCK;
 use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, linear, linear_spike, words_of};
 
 /// A linear layer with its weights.

@@ -114,13 +114,7 @@ impl<S: Simd, const N: usize> Sums<S, N> {
 
     /// Adds to totals the sums of products of the first `N` inputs with a part of the rows.
     #[inline(always)]
-    pub fn add_products(
-        simd: S,
-        half: usize,
-        x: &[&[f32]; MOST],
-        rows: &[[f32; BLOCK]],
-        totals: &mut [[f32; BLOCK]],
-    ) {
+    pub fn add_products(simd: S, half: usize, x: &[&[f32]; MOST], rows: &[[f32; BLOCK]], totals: &mut [[f32; BLOCK]]) {
         let mut values: [&[f32]; N] = [&[]; N];
         values.copy_from_slice(&x[..N]);
         let mut sums = Self::new(simd);

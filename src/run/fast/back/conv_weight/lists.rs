@@ -29,7 +29,14 @@ impl Lists {
 
     /// Takes a word of channels of rows of cells. A cell's number counts `width` cells a row.
     #[inline(always)]
-    pub fn take(&mut self, edge: &Edge, step: &[u32], word: usize, rows: Range<usize>, (columns, width): (usize, usize)) {
+    pub fn take(
+        &mut self,
+        edge: &Edge,
+        step: &[u32],
+        word: usize,
+        rows: Range<usize>,
+        (columns, width): (usize, usize),
+    ) {
         self.counts = [0; 32];
         let size = edge.cell_words();
         for (y, row) in rows.clone().enumerate() {

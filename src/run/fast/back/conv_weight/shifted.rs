@@ -14,8 +14,8 @@ use super::lists::Lists;
 use crate::kernel::conv::Geometry;
 use crate::kernel::grad::conv_weight::Params;
 use crate::kernel::words_of;
-use crate::run::fast::products::{MOST, Pair, Sums, halves, pair, up_to_most};
 use crate::run::fast::BLOCK;
+use crate::run::fast::products::{MOST, Pair, Sums, halves, pair, up_to_most};
 
 /// Cells of a band, with those around: the gradients of half a block fill half of the first cache.
 const BAND: usize = 256;
@@ -140,15 +140,7 @@ impl<S: Simd> Band<S> {
 
     /// Adds what a step of a sample gives.
     #[inline(always)]
-    fn step(
-        &mut self,
-        simd: S,
-        g: &Geometry,
-        task: &Task,
-        step: &[u32],
-        of: &[f32],
-        own: &mut [[f32; BLOCK]],
-    ) {
+    fn step(&mut self, simd: S, g: &Geometry, task: &Task, step: &[u32], of: &[f32], own: &mut [[f32; BLOCK]]) {
         let [height, columns] = g.in_size.map(|extent| extent as usize);
         let taps = task.taps.len();
         for first in (0..height).step_by(self.rows) {
