@@ -207,9 +207,7 @@ impl Workspace {
             let fast = course.fast.map(|fast| (fast, number));
             let start = self.profile.as_ref().map(Profiler::now);
             self.dispatch(course.plan, step, fast, window, course.input);
-            if let (Some(profile), Some(start)) = (&self.profile, start) {
-                profile.on_this_thread(course.plan, number, start);
-            }
+            Profiler::note(self.profile.as_ref(), course.plan, number, start);
         }
     }
 

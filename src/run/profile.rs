@@ -114,8 +114,14 @@ impl Profiler {
         self.0.begun.elapsed()
     }
 
-    /// Notes a run of a step on this thread, which began at `start` and ends now.
-    pub(super) fn on_this_thread(&self, plan: &Plan, step: usize, start: Duration) {
+    /// Notes a run of a step on this thread, which began at `start` and ends now, where there is a profile.
+    pub(super) fn note(profile: Option<&Profiler>, plan: &Plan, step: usize, start: Option<Duration>) {
+        if let (Some(profile), Some(start)) = (profile, start) {
+            profile.on_this_thread(plan, step, start);
+        }
+    }
+
+    fn on_this_thread(&self, plan: &Plan, step: usize, start: Duration) {
         let end = self.now();
         if let Ok(mut taken) = self.0.taken.lock() {
             let next = taken.lanes.len();

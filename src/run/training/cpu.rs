@@ -1,7 +1,6 @@
 //! Plans of training on the CPU: samples in groups that are computed side by side, what sums over them in their order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -178,7 +177,7 @@ impl CpuTraining {
                         let constants = |constant: usize| shared[constant].as_slice();
                         let start = profile.map(Profiler::now);
                         run_step(plan, step, fast, window, &mut group.slots, constants, None);
-                        note(profile, plan, *number, start);
+                        Profiler::note(profile, plan, *number, start);
                     }
                 });
                 continue;
@@ -186,7 +185,7 @@ impl CpuTraining {
             for (number, step, window) in steps {
                 let start = self.profile.as_ref().map(Profiler::now);
                 self.run_shared(plan, step, *window);
-                note(self.profile.as_ref(), plan, *number, start);
+                Profiler::note(self.profile.as_ref(), plan, *number, start);
             }
         }
     }
@@ -289,13 +288,6 @@ impl CpuTraining {
 /// Samples of a group: every thread gets some groups. Results do not depend on it.
 fn group_size(batch: usize) -> usize {
     batch.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_OF_A_GROUP)
-}
-
-/// Notes what a step took that began at `start`.
-fn note(profile: Option<&Profiler>, plan: &Plan, step: usize, start: Option<Duration>) {
-    if let (Some(profile), Some(start)) = (profile, start) {
-        profile.on_this_thread(plan, step, start);
-    }
 }
 
 /// All steps of so many samples.
