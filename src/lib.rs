@@ -26,6 +26,7 @@
 //! |---|---|
 //! | [`neuron`] | the mathematics of one neuron; the rules in which frameworks differ |
 //! | [`layer`] | one layer: parameters, shapes |
+//! | [`circuit`] | populations of cells and projections between them |
 //! | [`network`] | the graph; builder, TOML files, checkpoints; compiling to a plan |
 //! | [`kernel`] | the mathematics of one dispatch: parameters, slots, CPU twin; the order contract |
 //! | [`plan`] | what is computed in which order, on which memory; prints as text |
@@ -45,6 +46,7 @@
 //! the same bits. Spikes equal those of the framework whose dialect is chosen, as far as its rounding allows: the goldens in
 //! `tests/` say how far.
 
+pub mod circuit;
 pub mod error;
 pub mod io;
 pub mod kernel;

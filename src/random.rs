@@ -8,6 +8,13 @@ pub(crate) struct Stream {
     key: [u32; 2],
 }
 
+impl From<[u32; 2]> for Stream {
+    /// The stream of a key that [`Stream::key`] has given.
+    fn from(key: [u32; 2]) -> Self {
+        Stream { key }
+    }
+}
+
 impl Stream {
     /// The stream of a seed at a place; those of two places have nothing to do with each other.
     pub fn new(seed: u64, place: u32) -> Self {
@@ -15,6 +22,11 @@ impl Stream {
         let (low, high) = (seed as u32, (seed >> 32) as u32);
         let first = lowbias32(lowbias32(low ^ place).wrapping_add(high));
         Stream { key: [first, lowbias32(first ^ lowbias32(high.wrapping_add(place)))] }
+    }
+
+    /// What it goes on from, for shaders.
+    pub fn key(self) -> [u32; 2] {
+        self.key
     }
 
     /// The stream at a place within this one, such as an epoch or a sample.
@@ -34,7 +46,8 @@ impl Stream {
         ((u64::from(self.bits(n)) * u64::from(bound)) >> 32) as u32
     }
 
-    fn bits(self, n: u32) -> u32 {
+    /// The n-th 32 bits.
+    pub fn bits(self, n: u32) -> u32 {
         lowbias32(lowbias32(n ^ self.key[0]).wrapping_add(self.key[1]))
     }
 }

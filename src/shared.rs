@@ -26,6 +26,15 @@ impl Shared for u32 {
     }
 }
 
+impl Shared for i32 {
+    const TYPE: &'static str = "i32";
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "{self}i");
+    }
+}
+
 impl Shared for f32 {
     const TYPE: &'static str = "f32";
     const FIELDS: &'static [(&'static str, &'static str)] = &[];

@@ -30,6 +30,8 @@ mod window;
 
 pub mod add;
 pub mod affine;
+pub mod cells;
+pub mod compact;
 pub mod conv;
 pub mod conv_spike;
 pub mod count;
@@ -41,10 +43,14 @@ pub mod linear_spike;
 pub mod membrane;
 pub mod meter;
 pub mod pool;
+pub mod probe;
+pub mod propagate;
 pub mod readout;
 pub mod recurrent_spike;
+pub mod regenerate;
 pub mod reorder;
 pub mod sum;
+pub(crate) mod synapse;
 
 pub use bindings::{Access, Bindings, Element, SlotInfo};
 pub use edge::{Edge, words_of};
@@ -64,6 +70,7 @@ use grad::{
 use population::Frame;
 
 use crate::neuron::affine::flag;
+use crate::neuron::cell;
 
 /// The kernels, by the modules of their names.
 macro_rules! kernels {
@@ -124,6 +131,8 @@ macro_rules! kernels {
 kernels! {
     Add add,
     Affine affine,
+    Cells cells,
+    Compact compact,
     Conv conv,
     ConvSpike conv_spike,
     Count count,
@@ -134,8 +143,11 @@ kernels! {
     Membrane membrane,
     Meter meter,
     Pool pool,
+    Probe probe,
+    Propagate propagate,
     Readout readout,
     RecurrentSpike recurrent_spike,
+    Regenerate regenerate,
     Reorder reorder,
     BatchSum batch_sum,
     ConvInput conv_input,
@@ -186,6 +198,12 @@ impl Kernel {
                 shader::constant(&mut out, name, bit);
             }
         }
+        let names: &[(&str, u32)] = match self {
+            Kernel::Cells(_) => cell::flag::ALL,
+            Kernel::Regenerate(_) => synapse::kind::NAMES,
+            _ => &[],
+        };
+        names.iter().for_each(|(name, value)| shader::constant(&mut out, name, value));
         out
     }
 
@@ -253,6 +271,11 @@ impl Kernel {
             Kernel::Loss(p) => 16 * p.input.elements() as u64 * steps_of(&p.input),
             Kernel::Quantise(p) => u64::from(p.groups * p.outputs) * u64::from(p.inputs),
             Kernel::SquareSum(p) => u64::from(p.count),
+            Kernel::Cells(p) => u64::from(p.output.channels) * 64,
+            // Of a step in which a hundredth of the cells fire, each to a thousand others.
+            Kernel::Propagate(p) => u64::from(p.sources) * 10,
+            Kernel::Regenerate(p) => u64::from(p.cells) * 100,
+            Kernel::Compact(p) => u64::from(p.input.channels),
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,
         }

@@ -7,6 +7,18 @@ const SHARED_CHUNK: u64 = 4;
 const SPLIT_CHUNK: u64 = 8;
 const SPLIT_KEPT: u64 = 32;
 
+/// Invocations that share the words of a list of spikes.
+const COMPACT_LANES: u64 = 256;
+/// Searches in tables, and changes of a current: a few of them.
+const CELL_LOOPS: u64 = 256;
+/// Synapses of a source that an invocation takes, of many sources.
+const OWN_SYNAPSES: u64 = 64;
+
+/// Rounds of an invocation if all cells fire.
+fn events(cells: u32, groups: u32) -> u64 {
+    u64::from(cells.div_ceil(groups.max(1))) * (1 + OWN_SYNAPSES)
+}
+
 /// Rounds of the canonical sum over so many inputs of a cell.
 fn cell(edge: &Edge, inputs: u64) -> u64 {
     let words = words_of(inputs as usize) as u64;
@@ -63,7 +75,11 @@ impl Kernel {
             Kernel::Affine(p) => element(&p.output, read(&p.input)),
             Kernel::Reorder(p) => element(&p.output, read(&p.input)),
             Kernel::Meter(p) => 33 * (1 + u64::from(p.input.planes)) + 8,
-            Kernel::Delay(_) | Kernel::DelayPush(_) => 33,
+            Kernel::Delay(_) | Kernel::DelayPush(_) | Kernel::Probe(_) => 33,
+            Kernel::Compact(p) => 34 * u64::from(p.input.channels.div_ceil(32)).div_ceil(COMPACT_LANES) + 9,
+            Kernel::Cells(p) => 2 * u64::from(p.ring) + CELL_LOOPS,
+            Kernel::Propagate(p) => events(p.cells, p.groups),
+            Kernel::Regenerate(p) => events(p.cells, p.groups) * (1 + u64::from(p.rules)),
             _ => self.rounds_of_training(steps),
         }
     }

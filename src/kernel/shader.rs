@@ -39,6 +39,10 @@ pub(super) const AFFINE_NEURON: &str = include_str!("../../shaders/neuron/affine
 /// A step of it backwards, and what stands for the derivative of a spike.
 pub(super) const NEURON_BACK: &str =
     concat!(include_str!("../../shaders/grad/neuron.wgsl"), include_str!("../../shaders/neuron/surrogate.wgsl"));
+/// A cell of a circuit.
+pub(super) const CELL: &str = include_str!("../../shaders/neuron/cell.wgsl");
+/// Random numbers by their place.
+pub(super) const RANDOM: &str = include_str!("../../shaders/random.wgsl");
 /// A product of four numbers that is rounded on its own.
 pub(super) const ROUNDED_FOUR: &str = include_str!("../../shaders/grad/rounded_four.wgsl");
 /// Currents that every invocation sums for its own neuron.

@@ -18,6 +18,9 @@ pub use conv::{Conv, Padding};
 pub use linear::Linear;
 pub use pool::{Pool, PoolKind};
 
+use std::sync::Arc;
+
+use crate::circuit::Circuit;
 use crate::error::{Error, Result};
 use crate::neuron::Neuron;
 use crate::tensor::{Shape, Tensor, element_count, shape_text};
@@ -50,6 +53,8 @@ pub enum Layer {
     Neuron(Neuron),
     /// Each element comes later by its own number of steps: one for all, or the input's shape.
     Delay(Vec<u32>),
+    /// Populations of cells, and projections between them; takes spikes or currents, or nothing.
+    Circuit(Arc<Circuit>),
     /// Identity at inference.
     Dropout {
         /// Probability that an element is dropped in training.
@@ -78,6 +83,7 @@ impl Layer {
             Layer::Neuron(neuron) => neuron.model.name(),
             Layer::Delay(_) => "delay",
             Layer::Dropout { .. } => "dropout",
+            Layer::Circuit(_) => "circuit",
         }
     }
 
@@ -93,6 +99,7 @@ impl Layer {
             Layer::BatchNorm(norm) => norm.output_shape(name, input)?,
             Layer::Flatten { start, end } => flatten_shape(name, input, *start, *end)?,
             Layer::Scale(scale) => scale_shape(name, input, scale)?,
+            Layer::Circuit(circuit) => circuit_shape(name, input, circuit)?,
             Layer::Delay(steps) => {
                 let elements: usize = input.iter().product();
                 if steps.len() != 1 && steps.len() != elements {
@@ -135,6 +142,17 @@ impl Layer {
     pub fn is_weighted(&self) -> bool {
         matches!(self, Layer::Conv(_) | Layer::Linear(_))
     }
+}
+
+/// All cells; what comes in is for those of one population, one each.
+fn circuit_shape(name: &str, input: &[usize], circuit: &Circuit) -> Result<Shape> {
+    let expected = circuit.populations.get(circuit.input_population()).map_or(0, |population| population.size);
+    let elements: usize = input.iter().product();
+    if !input.is_empty() && elements != expected {
+        let got = shape_text(input);
+        return Err(Error::layer(name, format!("expected an input for each of {expected} cells, got {got}")));
+    }
+    Ok(vec![circuit.cells()])
 }
 
 /// More elements in one step of one sample than this is taken for a mistake (2^31 is what one binding can address).

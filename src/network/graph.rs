@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashSet};
 use super::{Edge, Network};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
+use crate::neuron::cell::CellType;
 use crate::tensor::{Shape, element_count, shape_text};
 
 /// An error names no more layers than this.
@@ -51,18 +52,28 @@ pub(super) fn check(network: &Network) -> Result<()> {
         }
     }
     let inputs = nodes.iter().filter(|n| matches!(n.layer, Layer::Input)).count();
-    if inputs != 1 {
+    let circuits = nodes.iter().filter(|n| matches!(n.layer, Layer::Circuit(_))).count();
+    if inputs > 1 || inputs + circuits == 0 {
         return Err(Error::Network(format!("expected one input, got {inputs}")));
     }
     if network.output >= nodes.len() {
         return Err(Error::Network(format!("the output is node {}, there are {}", network.output, nodes.len())));
     }
     for (i, node) in nodes.iter().enumerate() {
-        if !matches!(node.layer, Layer::Input) && links.into[i].is_empty() {
+        if links.into[i].is_empty() && !works_alone(&node.layer) {
             return Err(Error::layer(&node.name, "has no input"));
         }
     }
     order(network).map(|_| ())
+}
+
+/// Whether a layer needs no other before it: circuits of which no cell waits for an input.
+fn works_alone(layer: &Layer) -> bool {
+    match layer {
+        Layer::Input => true,
+        Layer::Circuit(circuit) => circuit.populations.iter().all(|p| !matches!(p.cell, CellType::Input {})),
+        _ => false,
+    }
 }
 
 /// The nodes in an order in which every node comes after those it takes undelayed input from; ties by index.
@@ -107,9 +118,10 @@ fn is_delay(network: &Network, node: usize) -> bool {
 /// Output shapes by following the edges from the input; what a delayed edge brings back is checked at the end.
 pub(super) fn shapes(network: &Network) -> Result<Vec<Shape>> {
     let input = &network.input.shape;
-    if input.is_empty()
+    let has_input = network.nodes.iter().any(|node| matches!(node.layer, Layer::Input));
+    if has_input == input.is_empty()
         || input.len() > 3
-        || element_count(input).is_none_or(|n| n == 0 || n > crate::layer::MAX_ELEMENTS)
+        || has_input && element_count(input).is_none_or(|n| n == 0 || n > crate::layer::MAX_ELEMENTS)
     {
         return Err(Error::Network(format!(
             "expected an input of shape [features], [channels, length] or [channels, height, width], got {input:?}"
@@ -120,7 +132,7 @@ pub(super) fn shapes(network: &Network) -> Result<Vec<Shape>> {
     // How many undelayed inputs of each node are still unknown; a node is ready when none is.
     let mut unknown: Vec<usize> =
         links.into.iter().map(|edges| edges.iter().filter(|e| e.delay == 0).count()).collect();
-    let mut ready: Vec<usize> = (0..shapes.len()).filter(|&i| matches!(network.nodes[i].layer, Layer::Input)).collect();
+    let mut ready: Vec<usize> = (0..shapes.len()).filter(|&i| links.into[i].is_empty()).collect();
     let mut reached = BTreeSet::new();
     // Where none is ready there is a cycle, whose own return is not known yet: what has reached it decides.
     while let Some(next) = ready.pop().or_else(|| reached.pop_first()) {
@@ -131,7 +143,8 @@ pub(super) fn shapes(network: &Network) -> Result<Vec<Shape>> {
         let node = &network.nodes[next];
         shapes[next] = match links.into[next].iter().find_map(|e| shapes[e.from].as_deref()) {
             Some(source) => Some(node.layer.output_shape(&node.name, source)?),
-            None => Some(input.clone()),
+            None if matches!(node.layer, Layer::Input) => Some(input.clone()),
+            None => Some(node.layer.output_shape(&node.name, &[])?),
         };
         for edge in &links.out[next] {
             reached.insert(edge.to);

@@ -27,8 +27,11 @@ pub use open::{OpenOptions, open, open_with_recipe};
 #[cfg(feature = "nir")]
 pub(crate) use simplify::fold_batch_norm;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::circuit::Circuit;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::neuron::{Dialect, RuleChanges, Rules};
@@ -198,6 +201,23 @@ impl Network {
         Builder::new(shape.into())
     }
 
+    /// A network that is a circuit alone, in steps of `dt` ms.
+    pub fn of_circuit(name: impl Into<String>, circuit: Circuit, dt: f64) -> Network {
+        let name = name.into();
+        Network {
+            nodes: vec![Node { name: name.clone(), layer: Layer::Circuit(Arc::new(circuit)) }],
+            name,
+            input: InputSpec::default(),
+            edges: Vec::new(),
+            output: 0,
+            dialect: Dialect::default(),
+            rules: RuleChanges::default(),
+            dt,
+            steps: None,
+            readout: None,
+        }
+    }
+
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|n| n.name == name)
@@ -257,6 +277,9 @@ impl Network {
                     format!("expected finite values, got {} at element {at} of its {what}", tensor.data()[at]),
                 ));
             }
+        }
+        if let Layer::Circuit(circuit) = &node.layer {
+            circuit.check(self.dt).map_err(|e| Error::layer(&node.name, e.to_string()))?;
         }
         if let Layer::Neuron(neuron) = &node.layer {
             let rules = self.rules_at(index);

@@ -21,6 +21,7 @@
 pub mod affine;
 pub mod backward;
 pub mod bind;
+pub mod cell;
 pub mod rules;
 pub mod surrogate;
 

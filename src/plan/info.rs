@@ -23,6 +23,21 @@ pub struct PopulationInfo {
     pub has_current: bool,
 }
 
+/// Where a circuit's spikes and recordings are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CircuitInfo {
+    /// The layer.
+    pub layer: String,
+    /// The buffer of its spikes.
+    pub spikes: usize,
+    /// How they lie there: a channel for each cell.
+    pub edge: Edge,
+    /// The buffer of what probed cells remember, if there are any.
+    pub probes: Option<usize>,
+    /// How many are probed.
+    pub probed: usize,
+}
+
 /// Where a layer's state is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateInfo {

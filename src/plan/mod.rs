@@ -17,6 +17,7 @@ mod text;
 mod training;
 
 use crate::error::{Error, Result};
+use crate::kernel::probe::PROBE_VALUES;
 use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES, Window};
 use crate::network::Readout;
 
@@ -86,6 +87,8 @@ pub struct Plan {
     pub score_shape: Vec<usize>,
     /// The spiking layers, in order.
     pub populations: Vec<PopulationInfo>,
+    /// The circuits, in order.
+    pub circuits: Vec<CircuitInfo>,
     /// The weighted layers, in order.
     pub weighted: Vec<WeightedInfo>,
     /// What outlives a window, and in a stream the run.
@@ -124,6 +127,10 @@ pub enum Holds {
     Meter,
     /// Scores: so many, once or in every step.
     Scores(usize, bool),
+    /// So many words that a kernel has for itself: lists, what cells remember, what is to arrive at them.
+    Words(usize),
+    /// What so many cells remember, in every step.
+    Probes(usize),
 }
 
 impl Holds {
@@ -165,6 +172,8 @@ impl Holds {
             Holds::Tally => TALLY_WORDS,
             Holds::Meter => METER_WORDS,
             Holds::Scores(scores, series) => scores * if series { steps } else { 1 },
+            Holds::Words(words) => words,
+            Holds::Probes(cells) => PROBE_VALUES * cells * steps,
         }
     }
 }
@@ -315,6 +324,8 @@ impl Plan {
     pub fn steps_of(&self, sample: &[f32]) -> usize {
         match self.buffers[self.input].holds {
             Holds::Edge(edge) if edge.series == 1 => sample.len() / edge.elements(),
+            // Nothing comes in: a value for each step stands for it.
+            Holds::Words(_) => sample.len(),
             _ => self.request.steps,
         }
     }
@@ -399,7 +410,7 @@ impl Holds {
     fn is_series(&self) -> bool {
         match self {
             Holds::Edge(edge) => edge.series == 1,
-            Holds::Traces(_) => true,
+            Holds::Traces(_) | Holds::Probes(_) => true,
             Holds::Scores(_, series) => *series,
             _ => false,
         }
@@ -407,7 +418,7 @@ impl Holds {
 }
 
 pub use cost::Cost;
-pub use info::{PopulationInfo, StateInfo, StateKind, WeightedInfo};
+pub use info::{CircuitInfo, PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
 pub use training::{
     Layout, LearnedPopulation, LossMemory, NormStatistics, Parameter, RatePenalty, TrainingMemory, TrainingPlan,

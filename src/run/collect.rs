@@ -1,5 +1,6 @@
 //! What a machine leaves in buffers, window by window, becomes the result of one sample.
 
+use super::activity::{self, CircuitActivity};
 use super::metrics::Metrics;
 use super::record::{self, Recording};
 use crate::error::Result;
@@ -13,6 +14,8 @@ pub(super) struct SampleResult {
     /// What was counted; where samples ran together one of them has it for all.
     pub metrics: Metrics,
     pub recording: Vec<Recording>,
+    /// What every circuit did, where recordings were asked for.
+    pub activity: Vec<CircuitActivity>,
     /// Steps that it ran.
     pub steps: usize,
 }
@@ -26,6 +29,7 @@ impl SampleResult {
             let of_step: usize = plan.score_shape.iter().product();
             self.scores.extend(&scores[..of_step * steps]);
         }
+        activity::read(plan, steps, &buffer, &mut self.activity);
         let recording = record::read(plan, steps, &buffer);
         if self.recording.is_empty() {
             self.recording = recording;

@@ -11,6 +11,7 @@
 //!
 //! [`verify`] compares a machine with the plain twins.
 
+mod activity;
 mod bound;
 mod collect;
 mod confident;
@@ -25,6 +26,7 @@ mod pack;
 mod profile;
 mod record;
 mod session;
+mod simulation;
 mod state;
 mod stream;
 pub(crate) mod training;
@@ -37,4 +39,5 @@ pub use output::Output;
 pub use profile::{Profile, Profiler, Span, StepProfile};
 pub use record::Recording;
 pub use session::{Options, Session, Ticket};
+pub use simulation::{Activity, Simulation, SimulationOptions};
 pub use state::State;

@@ -79,6 +79,21 @@ pub struct Ticket {
     pending: Pending,
 }
 
+/// So many threads of one's own; `None`: those that all share.
+///
+/// # Errors
+/// None at all, or threads that cannot be had.
+pub(super) fn threads(threads: Option<usize>) -> Result<Option<Arc<rayon::ThreadPool>>> {
+    match threads {
+        None => Ok(None),
+        Some(0) => Err(Error::Request("expected at least one thread, got 0".into())),
+        Some(n) => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+            Ok(Some(Arc::new(pool.map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))?)))
+        }
+    }
+}
+
 impl Session {
     /// Checks the network; plans are made when the form of the input is known.
     ///
@@ -93,14 +108,7 @@ impl Session {
                 "the network fixes {fixed} steps, {asked} were asked for: change `steps` in its file, or leave them out"
             )));
         }
-        let threads = match options.threads {
-            None => None,
-            Some(0) => return Err(Error::Request("expected at least one thread, got 0".into())),
-            Some(n) => {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
-                Some(Arc::new(pool.map_err(|e| Error::Request(format!("{n} threads cannot be started: {e}")))?))
-            }
-        };
+        let threads = threads(options.threads)?;
         if options.confident.is_some_and(|c| c.every == 0 || c.margin.is_nan()) {
             return Err(Error::Request("expected a margin, and at least one step from one look to the next".into()));
         }

@@ -141,6 +141,7 @@ fn particular(out: &mut Text, layer: &Layer) -> Result<()> {
         },
         Layer::Dropout { p } => out.line("p", shortest(*p)),
         Layer::Neuron(neuron) => return neuron_keys(out, neuron),
+        Layer::Circuit(_) => return Err(Error::Request("circuits cannot be written yet".into())),
         Layer::Input | Layer::Add => {}
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! Decide it in [`Lowering::new`] or where the later layer is lowered, from the graph alone; pin it with a golden plan
 //! in `tests/plans.rs`.
 
+mod circuit;
 pub(super) mod neuron;
 mod output;
 mod recurrent;
@@ -76,6 +77,7 @@ impl<'a> Lowering<'a> {
             scores: 0,
             score_shape: Vec::new(),
             populations: Vec::new(),
+            circuits: Vec::new(),
             weighted: Vec::new(),
             states: Vec::new(),
             slots: Vec::new(),
@@ -134,6 +136,7 @@ impl<'a> Lowering<'a> {
             Layer::Flatten { .. } => self.values[node] = Some(self.value(graph.nodes[node].inputs[0])?),
             Layer::Delay(steps) => self.delay(node, steps)?,
             Layer::Dropout { p } => self.dropout(node, *p)?,
+            Layer::Circuit(circuit) => self.circuit(node, circuit)?,
         }
         Ok(())
     }
@@ -141,6 +144,9 @@ impl<'a> Lowering<'a> {
     /// The plan, with its read-out.
     pub fn finish(mut self) -> Result<Plan> {
         self.readout()?;
+        if self.network.input.shape.is_empty() {
+            self.plan.input = self.buffer("no input", Holds::Words(0), false);
+        }
         Ok(self.plan)
     }
 
@@ -178,7 +184,7 @@ impl<'a> Lowering<'a> {
             let fresh = !self.request.constant_input;
             self.series[i] = match &self.graph.nodes[i].layer {
                 Layer::Input => fresh,
-                Layer::Neuron(_) | Layer::Delay(_) => true,
+                Layer::Neuron(_) | Layer::Delay(_) | Layer::Circuit(_) => true,
                 _ => cyclic[i] || inputs.iter().any(|&input| self.series[input]),
             };
         }
@@ -221,6 +227,7 @@ impl<'a> Lowering<'a> {
                 let planes: Option<Vec<u32>> = simple.inputs.iter().map(|&i| known[i]).collect();
                 planes.map(|p| p.into_iter().reduce(added_planes).unwrap_or(0))
             }
+            Layer::Circuit(_) => Some(1),
             // At inference there is none left.
             Layer::Dropout { .. } => Some(0),
             Layer::Flatten { .. } | Layer::Delay(_) => input(),

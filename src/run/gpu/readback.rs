@@ -151,6 +151,9 @@ fn buffers(plan: &Plan, ran: bool, ended: bool) -> Vec<usize> {
     }
     if ran {
         buffers.extend(plan.populations.iter().flat_map(|p| [p.spikes, p.traces]).flatten());
+        if plan.request.record {
+            buffers.extend(plan.circuits.iter().flat_map(|c| [Some(c.spikes), c.probes]).flatten());
+        }
     }
     if ended {
         buffers.extend(plan.results().filter(|&buffer| buffer != plan.scores));

@@ -1,0 +1,150 @@
+//! Synapses that are drawn once and kept: a row for each source.
+
+use rayon::prelude::*;
+
+use super::Connector;
+use super::tables::Joined;
+use crate::error::{Error, Result};
+use crate::kernel::synapse::{Rule, Synapse};
+use crate::random::Stream;
+
+/// Synapses by source, as [`crate::kernel::propagate`] reads them.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// Where the row of each cell begins, and where the last ends.
+    pub rows: Vec<u32>,
+    /// Two words each: place with delay, weight.
+    pub synapses: Vec<u32>,
+    /// Bits of the first word that are the place.
+    pub place_bits: u32,
+}
+
+/// Draws of a synapse that belongs to no source: source, target, weight, delay.
+const DRAWS: u32 = 4;
+/// The logarithm of how many such synapses draw from one stream.
+const STREAM_LOG: u32 = 20;
+
+impl Stored {
+    /// Draws everything twice: to count, and to keep.
+    ///
+    /// # Errors
+    /// [`Error::Request`] where synapses, or places with delays, are too many for their words.
+    pub(super) fn new(
+        cells: u32,
+        ring: u32,
+        rules: &[Rule],
+        tables: &[u32],
+        drawn: &[(Joined<'_>, Stream)],
+    ) -> Result<Stored> {
+        if rules.is_empty() && drawn.is_empty() {
+            return Ok(Stored::default());
+        }
+        let place_bits = (2 * cells).next_power_of_two().trailing_zeros().max(1);
+        let delay_bits = ring.trailing_zeros();
+        if place_bits + delay_bits > 32 {
+            return Err(Error::Request(format!(
+                "{cells} cells and delays of up to {} steps do not fit into one word: leave projections `procedural`, or use \
+                 shorter delays",
+                ring - 1
+            )));
+        }
+        let of_source = |cell: u32, each: &mut dyn FnMut(Synapse)| {
+            rules.iter().filter(|rule| rule.has_source(cell)).for_each(|rule| rule.synapses(tables, cell, &mut *each));
+        };
+        // By source: every row alone.
+        let mut counts: Vec<u32> = (0..cells)
+            .into_par_iter()
+            .map(|cell| {
+                let mut count = 0;
+                of_source(cell, &mut |_| count += 1);
+                count
+            })
+            .collect();
+        let by_rule = counts.clone();
+        for (joined, stream) in drawn {
+            each_drawn(joined, *stream, |source, _| counts[source as usize] += 1);
+        }
+        let mut rows = Vec::with_capacity(counts.len() + 1);
+        let mut total = 0u64;
+        rows.push(0);
+        for count in counts {
+            total += u64::from(count);
+            rows.push(u32::try_from(total).unwrap_or(u32::MAX));
+        }
+        if total > u64::from(u32::MAX) / 2 {
+            return Err(Error::Request(format!(
+                "{total} synapses are too many to be stored: make projections `procedural`"
+            )));
+        }
+        let mut synapses = vec![0u32; 2 * total as usize];
+        let word = |synapse: Synapse| [synapse.place | synapse.delay << place_bits, synapse.weight as u32];
+        let mut rest = synapses.as_mut_slice();
+        let mut parts = Vec::with_capacity(cells as usize);
+        for pair in rows.windows(2) {
+            let (part, behind) = rest.split_at_mut(2 * (pair[1] - pair[0]) as usize);
+            parts.push(part);
+            rest = behind;
+        }
+        parts.into_par_iter().enumerate().for_each(|(cell, row)| {
+            let mut places = row.chunks_exact_mut(2);
+            of_source(cell as u32, &mut |synapse| {
+                if let Some(place) = places.next() {
+                    place.copy_from_slice(&word(synapse));
+                }
+            });
+        });
+        let mut next: Vec<u32> = rows.iter().zip(by_rule).map(|(begin, count)| begin + count).collect();
+        for (joined, stream) in drawn {
+            each_drawn(joined, *stream, |source, synapse| {
+                let at = &mut next[source as usize];
+                synapses[2 * *at as usize..][..2].copy_from_slice(&word(synapse));
+                *at += 1;
+            });
+        }
+        Ok(Stored { rows, synapses, place_bits })
+    }
+
+    /// Synapses.
+    pub fn len(&self) -> usize {
+        self.synapses.len() / 2
+    }
+}
+
+/// The synapses of a projection that has no rule by source: sources, as cells of the circuit, and synapses.
+fn each_drawn(of: &Joined<'_>, stream: Stream, mut each: impl FnMut(u32, Synapse)) {
+    let [weights, delays] = of.values();
+    let pick = |values: &[u32], random: u32| values[((random >> 1) >> (31 - values.len().ilog2())) as usize];
+    let skips_self = of.projection.skips_self();
+    let mut draw = |number: u64, target: Option<u32>| {
+        let stream = stream.at((number >> STREAM_LOG) as u32);
+        let first = DRAWS * (number as u32 & ((1 << STREAM_LOG) - 1));
+        let target = target.unwrap_or_else(|| stream.below(first + 1, of.targets));
+        let mut source = stream.below(first, of.sources - u32::from(skips_self));
+        source += u32::from(skips_self && source >= target);
+        let synapse = Synapse {
+            place: of.place + target,
+            weight: pick(&weights, stream.bits(first + 2)) as i32,
+            delay: pick(&delays, stream.bits(first + 3)),
+        };
+        each(of.source + source, synapse);
+    };
+    match &of.projection.connector {
+        Connector::FixedNumberPre(count) => {
+            for target in 0..of.targets {
+                (0..*count as u64).for_each(|n| draw(u64::from(target) * *count as u64 + n, Some(target)));
+            }
+        }
+        Connector::FixedTotalNumber(count) => (0..*count as u64).for_each(|n| draw(n, None)),
+        Connector::FromList(list) => {
+            for &(source, target, weight, delay) in list {
+                let synapse = Synapse {
+                    place: of.place + target as u32,
+                    weight: of.weight(weight) as i32,
+                    delay: of.delay(delay),
+                };
+                each(of.source + source as u32, synapse);
+            }
+        }
+        _ => {}
+    }
+}
