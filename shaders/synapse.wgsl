@@ -30,8 +30,8 @@ fn rule_at(at: u32) -> Rule {
 }
 
 // One of a table's equally likely values.
-fn drawn(of: vec2<u32>, random: u32) -> u32 {
-    return tables[of.x + ((random >> 1u) >> (31u - of.y))];
+fn drawn(values: vec2<u32>, random: u32) -> u32 {
+    return tables[values.x + ((random >> 1u) >> (31u - values.y))];
 }
 
 // Targets that are passed over.

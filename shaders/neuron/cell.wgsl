@@ -63,8 +63,8 @@ fn flushed(x: f32) -> f32 {
 }
 
 // e to the power of `x`. Twin: src/neuron/cell/exponential.rs.
-fn exponential(of: f32) -> f32 {
-    let x = clamp(of, -80.0, 80.0);
+fn exponential(power_of: f32) -> f32 {
+    let x = clamp(power_of, -80.0, 80.0);
     let n = floor(rounded(x * 1.44269504f) + 0.5);
     let r = (x - rounded(n * 0.693145752f)) - rounded(n * 1.4286068e-6f);
     var sum = 0.0001984127f;
@@ -104,13 +104,13 @@ fn potential(c: Cell, s: CellState, current: f32) -> f32 {
 // One step of a neuron.
 fn step_cell(c: Cell, before: CellState, arrived: Arrived) -> Stepped {
     var s = before;
-    let active = s.refractory == 0u;
+    let awake = s.refractory == 0u;
     var h = s.v;
-    if active {
+    if awake {
         h = potential(c, s, arrived.current);
     }
     let threshold = select(c.threshold, c.threshold + s.w, (c.flags & RAISES_THRESHOLD) != 0u);
-    let fires = active && h >= threshold;
+    let fires = awake && h >= threshold;
     if (c.flags & ADAPTS) != 0u {
         let seen = select(s.v, h, (c.flags & ADAPTS_LATE) != 0u);
         let next = s.w + rounded(c.w_rate * (rounded(c.w_coupling * (seen - c.w_rest)) - s.w));
@@ -118,7 +118,7 @@ fn step_cell(c: Cell, before: CellState, arrived: Arrived) -> Stepped {
     }
     var next = h;
     if (c.flags & JUMPS) != 0u {
-        if active {
+        if awake {
             next = h + (arrived.e + arrived.i);
         }
     } else {
