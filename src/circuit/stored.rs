@@ -101,6 +101,7 @@ impl Stored {
                 *at += 1;
             });
         }
+        sort(&rows, &mut synapses, (1u64 << place_bits) as u32 - 1);
         Ok(Stored { rows, synapses, place_bits })
     }
 
@@ -108,6 +109,18 @@ impl Stored {
     pub fn len(&self) -> usize {
         self.synapses.len() / 2
     }
+}
+
+/// The synapses of every source in the order of their places: those of neighbouring targets are neighbours.
+fn sort(rows: &[u32], synapses: &mut [u32], place: u32) {
+    let mut rest = synapses.as_chunks_mut::<2>().0;
+    let mut parts = Vec::with_capacity(rows.len());
+    for pair in rows.windows(2) {
+        let (part, behind) = rest.split_at_mut((pair[1] - pair[0]) as usize);
+        parts.push(part);
+        rest = behind;
+    }
+    parts.into_par_iter().for_each(|row| row.sort_unstable_by_key(|synapse| synapse[0] & place));
 }
 
 /// The synapses of a projection that has no rule by source: sources, as cells of the circuit, and synapses.

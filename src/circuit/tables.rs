@@ -1,5 +1,7 @@
 //! A circuit in the words that kernels read.
 
+use std::collections::HashMap;
+
 use super::connector::gap_chances;
 use super::{Circuit, Distribution, Population, Projection, Receptor, Stored};
 use crate::error::{Error, Result};
@@ -276,14 +278,20 @@ impl<'a> Joined<'a> {
 struct RuleTables {
     rules: Vec<Rule>,
     words: Vec<u32>,
+    /// Where tables are that several rules draw from.
+    places: HashMap<Vec<u32>, u32>,
 }
 
 impl RuleTables {
     fn add(&mut self, kind: u32, of: &Joined<'_>, stream: Stream) {
         let mut table = |words: Vec<u32>| {
-            let place = self.words.len() as u32;
-            self.words.extend(&words);
-            [place, words.len() as u32]
+            let count = words.len() as u32;
+            let place = *self.places.entry(words).or_insert_with_key(|words| {
+                let place = self.words.len() as u32;
+                self.words.extend(words);
+                place
+            });
+            [place, count]
         };
         let [weights, delays] = of.values().map(&mut table).map(|[place, count]| [place, count.ilog2()]);
         let connector = &of.projection.connector;

@@ -7,7 +7,7 @@ use super::bindings::{read, write};
 use super::propagate::ring_slot;
 use super::shader::{CELL, RANDOM, Shader};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
-use crate::neuron::cell::{Arrived, Cell, CellState, flag};
+use crate::neuron::cell::{Arrived, CELL_WORDS, Cell, CellState, flag};
 use crate::random::Stream;
 use crate::shared::shared;
 
@@ -66,15 +66,13 @@ pub fn groups(p: &Params, _steps: usize) -> u64 {
     u64::from(p.output.channels).div_ceil(64)
 }
 
-/// One sample in one step.
-struct Step<'a> {
-    p: &'a Params,
-    tables: &'a [u32],
-    ring: &'a mut [u32],
-    state: &'a mut [u32],
+/// One sample in one step: what does not change in it.
+pub(crate) struct Step<'a> {
+    pub p: &'a Params,
+    pub tables: &'a [u32],
     /// The step's words of the input.
     input: &'a [u32],
-    clock: u64,
+    pub clock: u64,
     /// The step's random numbers.
     random: Stream,
 }
@@ -86,88 +84,102 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let cells = p.output.channels as usize;
     let of_ring = 2 * cells * p.ring as usize;
     for sample in 0..window.batch {
-        let mut step = Step {
-            p,
-            tables,
-            ring: &mut ring[sample * of_ring..][..of_ring],
-            state: &mut state[sample * STATE_WORDS * cells..][..STATE_WORDS * cells],
-            input: if p.input.elements() == 0 { &[] } else { p.input.step(input, window, 0, sample) },
-            clock: window.clock,
-            random: Stream::from(p.key).at(sample_place(window.clock)),
-        };
+        let step = Step::new(p, tables, input, window, sample);
+        let ring = &mut ring[sample * of_ring..][..of_ring];
+        let state = &mut state[sample * STATE_WORDS * cells..][..STATE_WORDS * cells];
         if window.clock == 0 {
-            step.ring.fill(0);
+            ring.fill(0);
         }
         let out = p.output.step_mut(output, window, 0, sample);
         for (word, out) in out.iter_mut().enumerate() {
-            *out = step.word(word);
+            *out = 0;
+            for lane in 0..tables[GROUP_WORDS * word + 2] as usize {
+                let fires = step.cell(&step.row(word, lane), 32 * word + lane, ring, state);
+                *out |= u32::from(fires) << lane;
+            }
         }
     }
 }
 
-/// The place of a step among those that random numbers are drawn for.
-fn sample_place(clock: u64) -> u32 {
-    clock as u32
-}
-
-impl Step<'_> {
-    /// The spikes of 32 neighbours.
-    fn word(&mut self, word: usize) -> u32 {
-        let [row, own, count] = [0, 1, 2].map(|at| self.tables[GROUP_WORDS * word + at] as usize);
-        let mut bits = 0;
-        for lane in 0..count {
-            let row = self.p.rows as usize + (row + own * lane) * crate::neuron::cell::CELL_WORDS;
-            let cell: &Cell =
-                bytemuck::from_bytes(bytemuck::cast_slice(&self.tables[row..row + crate::neuron::cell::CELL_WORDS]));
-            bits |= u32::from(self.cell(*cell, 32 * word + lane)) << lane;
-        }
-        bits
+impl<'a> Step<'a> {
+    /// The first step of a window, of one sample.
+    pub fn new(p: &'a Params, tables: &'a [u32], input: &'a [u32], window: Window, sample: usize) -> Step<'a> {
+        let input = if p.input.elements() == 0 { &[] } else { p.input.step(input, window, 0, sample) };
+        let random = Stream::from(p.key).at(window.clock as u32);
+        Step { p, tables, input, clock: window.clock, random }
     }
 
-    fn cell(&mut self, cell: Cell, at: usize) -> bool {
-        let random = |draw: u32| self.random.bits(DRAWS * at as u32 + draw);
-        if cell.flags & flag::POISSON != 0 {
-            return random(SOURCE) < cell.rate;
-        }
-        if cell.flags & flag::INPUT != 0 {
-            let channel = at - self.p.first_input as usize;
-            return channel < self.p.input.channels as usize && self.p.input.value(self.input, channel) != 0.0;
+    /// What a cell of a word computes with.
+    pub fn row(&self, word: usize, lane: usize) -> Cell {
+        let [row, own] = [0, 1].map(|at| self.tables[GROUP_WORDS * word + at] as usize);
+        let at = self.p.rows as usize + (row + own * lane) * CELL_WORDS;
+        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&self.tables[at..at + CELL_WORDS]))
+    }
+
+    fn cell(&self, cell: &Cell, at: usize, ring: &mut [u32], state: &mut [u32]) -> bool {
+        if let Some(fires) = self.source(cell, at) {
+            return fires;
         }
         let cells = self.p.output.channels as usize;
-        if cell.flags & flag::TIMES != 0 {
-            let times = cell.currents;
-            return self.fires_now(times, at);
-        }
         let slot = 2 * cells * ring_slot(self.clock, self.p.ring) + at;
-        let mut arrived = [slot, slot + cells].map(|place| std::mem::take(&mut self.ring[place]));
-        if cell.chances[1] > 0 {
-            let spikes = self.background(cell.chances, random(BACKGROUND));
-            let place = usize::from(cell.flags & flag::BACKGROUND_INHIBITS != 0);
-            arrived[place] = arrived[place].wrapping_add(spikes.wrapping_mul(cell.background as u32));
+        let sums = [slot, slot + cells].map(|place| std::mem::take(&mut ring[place]));
+        let arrived = self.arrived(cell, at, sums);
+        let mut own = if self.clock == 0 { self.initial(cell, at) } else { load(state, cells, at) };
+        let fires = cell.step(&mut own, arrived);
+        let values = [own.v, own.w, own.e, own.i].map(f32::to_bits);
+        for (value, bits) in values.into_iter().chain([own.refractory]).enumerate() {
+            state[value * cells + at] = bits;
         }
-        let [e, i] = arrived.map(|sum| sum as i32 as f32 * cell.unit);
-        let current = self.current(&cell, at);
-        let mut state = self.load(&cell, at);
-        let fires = cell.step(&mut state, Arrived { e, i, current });
-        self.store(&state, at);
         fires
     }
 
-    /// Spikes of the background, by their cumulative chances.
-    fn background(&self, [first, count]: [u32; 2], random: u32) -> u32 {
-        let chances = &self.tables[first as usize..][..count as usize];
-        chances.partition_point(|&chance| chance <= random) as u32
+    /// The draw of a source.
+    #[inline(always)]
+    pub fn random_of_source(&self, at: usize) -> u32 {
+        self.random.bits(DRAWS * at as u32 + SOURCE)
     }
 
-    /// Whether this step is among a cell's times: `first` has the first of each, from the population's start on.
+    /// The draw for the background of a cell.
+    #[inline(always)]
+    pub fn random_of_background(&self, at: usize) -> u32 {
+        self.random.bits(DRAWS * at as u32 + BACKGROUND)
+    }
+
+    /// Whether a cell that needs no potential fires; `None`: it needs one.
+    pub fn source(&self, cell: &Cell, at: usize) -> Option<bool> {
+        if cell.flags & flag::POISSON != 0 {
+            return Some(self.random_of_source(at) < cell.rate);
+        }
+        if cell.flags & flag::INPUT != 0 {
+            let channel = at - self.p.first_input as usize;
+            let is_given = channel < self.p.input.channels as usize;
+            return Some(is_given && self.p.input.value(self.input, channel) != 0.0);
+        }
+        (cell.flags & flag::TIMES != 0).then(|| self.fires_now(cell.currents, at))
+    }
+
+    /// What arrives at a cell, with the background and currents.
+    pub fn arrived(&self, cell: &Cell, at: usize, mut sums: [u32; 2]) -> Arrived {
+        if cell.chances[1] > 0 {
+            let random = self.random_of_background(at);
+            let chances = &self.tables[cell.chances[0] as usize..][..cell.chances[1] as usize];
+            let spikes = chances.partition_point(|&chance| chance <= random) as u32;
+            let sum = &mut sums[usize::from(cell.flags & flag::BACKGROUND_INHIBITS != 0)];
+            *sum = sum.wrapping_add(spikes.wrapping_mul(cell.background as u32));
+        }
+        let [e, i] = sums.map(|sum| sum as i32 as f32 * cell.unit);
+        Arrived { e, i, current: self.current_of_input(at, self.changed_current(cell)) }
+    }
+
+    /// Whether this step is among a cell's times: the tables have where those of each begin.
     fn fires_now(&self, [first, start]: [u32; 2], at: usize) -> bool {
         let row = first as usize + at - start as usize;
         let (begin, end) = (self.tables[row] as usize, self.tables[row + 1] as usize);
         self.tables[begin..end].binary_search(&(self.clock as u32)).is_ok()
     }
 
-    /// The current from outside: by the last change so far, and by the input.
-    fn current(&self, cell: &Cell, at: usize) -> f32 {
+    /// The current from outside, by the last change so far.
+    pub fn changed_current(&self, cell: &Cell) -> f32 {
         let [first, count] = cell.currents;
         let mut current = 0.0;
         for change in self.tables[first as usize..][..2 * count as usize].chunks_exact(2) {
@@ -175,28 +187,26 @@ impl Step<'_> {
                 current = f32::from_bits(change[1]);
             }
         }
+        current
+    }
+
+    /// A current, with that of the input, if it is for this cell.
+    pub fn current_of_input(&self, at: usize, current: f32) -> f32 {
         let channel = at.wrapping_sub(self.p.first_input as usize);
         if self.p.input.is_real() && channel < self.p.input.channels as usize {
-            current += self.p.input.value(self.input, channel);
+            return current + self.p.input.value(self.input, channel);
         }
         current
     }
 
-    fn load(&self, cell: &Cell, at: usize) -> CellState {
-        let cells = self.p.output.channels as usize;
-        if self.clock == 0 {
-            let v = f32::from_bits(self.tables[self.p.initial as usize + at]);
-            return CellState { v, w: cell.w_init, ..CellState::default() };
-        }
-        let [v, w, e, i] = [0, 1, 2, 3].map(|value| f32::from_bits(self.state[value * cells + at]));
-        CellState { v, w, e, i, refractory: self.state[4 * cells + at] }
+    /// The state of a cell before the first step.
+    pub fn initial(&self, cell: &Cell, at: usize) -> CellState {
+        let v = f32::from_bits(self.tables[self.p.initial as usize + at]);
+        CellState { v, w: cell.w_init, ..CellState::default() }
     }
+}
 
-    fn store(&mut self, state: &CellState, at: usize) {
-        let cells = self.p.output.channels as usize;
-        let values = [state.v, state.w, state.e, state.i].map(f32::to_bits);
-        for (value, bits) in values.into_iter().chain([state.refractory]).enumerate() {
-            self.state[value * cells + at] = bits;
-        }
-    }
+fn load(state: &[u32], cells: usize, at: usize) -> CellState {
+    let [v, w, e, i] = [0, 1, 2, 3].map(|value| f32::from_bits(state[value * cells + at]));
+    CellState { v, w, e, i, refractory: state[4 * cells + at] }
 }

@@ -50,7 +50,7 @@ pub mod recurrent_spike;
 pub mod regenerate;
 pub mod reorder;
 pub mod sum;
-pub(crate) mod synapse;
+pub mod synapse;
 
 pub use bindings::{Access, Bindings, Element, SlotInfo};
 pub use edge::{Edge, words_of};

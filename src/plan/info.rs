@@ -69,6 +69,15 @@ pub enum StateKind {
     Last,
     /// The last steps of a delayed input: so many, in a ring.
     Past(usize),
+    /// What the cells of a circuit remember.
+    Cells {
+        /// The kernel's parameters, and the constant of the plan that has its tables: with them what a fresh state is.
+        params: crate::kernel::cells::Params,
+        /// The constant of the plan.
+        tables: usize,
+    },
+    /// What is to arrive at them: so many steps, in a ring.
+    Arriving(usize),
 }
 
 /// Where the counters of a weighted layer are.

@@ -13,6 +13,7 @@
 
 mod activity;
 mod bound;
+mod circuit_state;
 mod collect;
 mod confident;
 pub mod cpu;

@@ -5,6 +5,9 @@
 //! | `<layer>.v` | the layer's | membrane potentials |
 //! | `<layer>.i` | the layer's | synaptic currents, where the neuron has them |
 //! | `<layer>.last` | the layer's | spikes of the last step, which come back in the next |
+//! | `<layer>.v` `.w` `.e` `.i` `.refractory` | `[cells]` | what the cells of a circuit remember |
+//! | `<layer>.arriving` | `[steps, 2 cells, 2]` | what is to arrive at them, as halves of whole numbers, the low first |
+//! | `<layer>.clock` | `[4]` | the steps so far, in parts of 16 bits: random numbers of a circuit go on from there |
 //! | `<layer>.past` | `[steps, layer's...]` | the last inputs of a delay, the latest last |
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +15,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::circuit_state;
 use super::pack::{pack, unpack};
 use crate::error::{Error, Result};
 use crate::network::checkpoint::archive::{self, Archive};
@@ -103,7 +107,13 @@ impl State {
         }
         // Every delay has the past that is given, or none, which is zero: any clock past all rings will do.
         let rings = plan.states.iter().map(|info| if let StateKind::Past(slots) = info.kind { slots } else { 1 });
-        let clock = rings.max().unwrap_or(1) as u64;
+        let mut clock = rings.max().unwrap_or(1) as u64;
+        for info in plan.states.iter().filter(|info| matches!(info.kind, StateKind::Arriving(_))) {
+            let name = format!("{}.clock", info.layer);
+            if let Some(values) = self.given(&name, &[4])? {
+                clock = circuit_state::step_of(&name, values)?;
+            }
+        }
         let words = plan.states.iter().map(|info| Ok((info.buffer, self.words_of(plan, info, clock)?)));
         Ok(StateWords { words: words.collect::<Result<_>>()?, clock })
     }
@@ -148,10 +158,27 @@ impl State {
                     let mut steps = vec![0; words.len()];
                     pack(&edge, values, &mut steps);
                     // The latest stands where the clock has just been.
-                    for (age, step) in steps.rchunks_exact(edge.step_words()).enumerate() {
+                    for (age, step) in steps.rchunks_exact(edge.step_words()).enumerate().take(clock as usize) {
                         let slot = ((clock - 1 - age as u64) % slots as u64) as usize;
                         words[slot * edge.step_words()..][..step.len()].copy_from_slice(step);
                     }
+                }
+                Ok(words)
+            }
+            StateKind::Cells { params, tables } => {
+                let mut words = circuit_state::fresh(&params, &plan.constants[tables].words);
+                for (which, name) in names(info).into_iter().enumerate() {
+                    if let Some(values) = self.given(&name, &info.shape)? {
+                        circuit_state::set_value(&mut words, which, values);
+                    }
+                }
+                Ok(words)
+            }
+            StateKind::Arriving(ring) => {
+                let mut words = vec![0; plan.buffers[info.buffer].holds.words(1, 1)];
+                let shape = circuit_state::arriving_shape(ring, words.len());
+                if let Some(values) = self.given(&format!("{}.arriving", info.layer), &shape)? {
+                    circuit_state::set_arriving(&mut words, values, ring, clock);
                 }
                 Ok(words)
             }
@@ -203,6 +230,17 @@ impl StateWords {
                     let shape = [&[slots], &info.shape[..]].concat();
                     tensors.insert(format!("{}.past", info.layer), Tensor::new(shape, values)?);
                 }
+                StateKind::Cells { tables, .. } => {
+                    for (which, name) in names(info).into_iter().enumerate() {
+                        let values = circuit_state::value(&plan.constants[tables].words, words, which);
+                        tensors.insert(name, Tensor::new(info.shape.clone(), values)?);
+                    }
+                }
+                StateKind::Arriving(ring) => {
+                    let arriving = circuit_state::arriving(words, ring, self.clock)?;
+                    tensors.insert(format!("{}.arriving", info.layer), arriving);
+                    tensors.insert(format!("{}.clock", info.layer), circuit_state::clock(self.clock)?);
+                }
             }
         }
         Ok(State { tensors })
@@ -217,6 +255,8 @@ fn names(info: &StateInfo) -> Vec<String> {
         StateKind::Neurons { .. } => vec![format!("{layer}.v")],
         StateKind::Last => vec![format!("{layer}.last")],
         StateKind::Past(_) => vec![format!("{layer}.past")],
+        StateKind::Cells { .. } => circuit_state::CELL_NAMES.map(|name| format!("{layer}.{name}")).to_vec(),
+        StateKind::Arriving(_) => vec![format!("{layer}.arriving"), format!("{layer}.clock")],
     }
 }
 

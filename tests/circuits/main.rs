@@ -1,5 +1,6 @@
 //! Circuits: cells, synapses and delays against a plain simulation; the same on every machine; synapses by rule.
 
+mod inputs;
 mod machines;
 mod plain;
 mod rules;

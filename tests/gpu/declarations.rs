@@ -10,7 +10,7 @@ use saltatory::shared::Shared;
 use crate::networks;
 
 /// Kernels that there are; each must appear in some plan.
-const KERNELS: usize = 35;
+const KERNELS: usize = 40;
 
 #[test]
 fn every_shader_is_valid_for_every_back_end() {
@@ -73,6 +73,11 @@ fn structs_have_the_same_fields() {
         match kernel {
             Kernel::Add(_) => fields_agree::<add::Params>(&module),
             Kernel::Affine(_) => fields_agree::<affine::Params>(&module),
+            Kernel::Cells(_) => {
+                fields_agree::<cells::Params>(&module);
+                fields_agree::<saltatory::neuron::cell::Cell>(&module);
+            }
+            Kernel::Compact(_) => fields_agree::<compact::Params>(&module),
             Kernel::Conv(_) => fields_agree::<conv::Params>(&module),
             Kernel::ConvSpike(_) => fields_agree::<conv_spike::Params>(&module),
             Kernel::Count(_) => fields_agree::<count::Params>(&module),
@@ -83,8 +88,14 @@ fn structs_have_the_same_fields() {
             Kernel::Membrane(_) => fields_agree::<membrane::Params>(&module),
             Kernel::Meter(_) => fields_agree::<meter::Params>(&module),
             Kernel::Pool(_) => fields_agree::<pool::Params>(&module),
+            Kernel::Probe(_) => fields_agree::<probe::Params>(&module),
+            Kernel::Propagate(_) => fields_agree::<propagate::Params>(&module),
             Kernel::Readout(_) => fields_agree::<readout::Params>(&module),
             Kernel::RecurrentSpike(_) => fields_agree::<recurrent_spike::Params>(&module),
+            Kernel::Regenerate(_) => {
+                fields_agree::<regenerate::Params>(&module);
+                fields_agree::<synapse::Rule>(&module);
+            }
             Kernel::Reorder(_) => fields_agree::<reorder::Params>(&module),
             Kernel::BatchSum(_) => fields_agree::<grad::batch_sum::Params>(&module),
             Kernel::ConvInput(_) => fields_agree::<grad::conv_input::Params>(&module),
@@ -121,6 +132,7 @@ fn fields_agree<T: Shared>(module: &naga::Module) {
             (Some(name), _) => name.clone(),
             (None, TypeInner::Vector { .. }) => "vec2<u32>".into(),
             (None, TypeInner::Scalar(s)) if s.kind == naga::ScalarKind::Float => "f32".into(),
+            (None, TypeInner::Scalar(s)) if s.kind == naga::ScalarKind::Sint => "i32".into(),
             _ => "u32".into(),
         };
         assert_eq!(own, *kind, "{}.{field}", T::TYPE);

@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::circuit::{Circuit, Stored, Tables};
 use crate::error::{Error, Result};
 use crate::kernel::{Edge, Kernel, cells, compact, probe, propagate, regenerate};
-use crate::plan::{CircuitInfo, Holds, Slot, Stage, Step, When};
+use crate::plan::{CircuitInfo, Holds, Slot, Stage, StateInfo, StateKind, Step, When};
 
 /// Workgroups that share the events of a step at most: enough to fill a large GPU.
 const MOST_GROUPS: u32 = 2048;
@@ -40,6 +40,17 @@ impl Lowering<'_> {
         let edge = input.map_or_else(no_input, |value| value.edge);
         let params = cells::Params { input: edge, first_input, rows, initial, ring, key, output: output.edge };
         let table = self.constant(format!("{name}.cells"), tables.words);
+        if self.request.keeps_state() {
+            let tables = self.plan.constants.len() - 1;
+            let shape = vec![count as usize];
+            let layout = output.edge;
+            let states = &mut self.plan.states;
+            let mut kept = |buffer: usize, kind: StateKind| {
+                states.push(StateInfo { layer: name.clone(), shape: shape.clone(), layout, buffer, kind });
+            };
+            kept(state, StateKind::Cells { params, tables });
+            kept(arriving, StateKind::Arriving(ring as usize));
+        }
         let from = input.map_or(Slot::Empty, |value| Slot::Buffer(value.buffer));
         let [arriving, state, events] = [arriving, state, events].map(Slot::Buffer);
         let spikes = Slot::Buffer(output.buffer);

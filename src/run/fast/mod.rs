@@ -9,6 +9,7 @@
 
 mod add;
 pub(crate) mod back;
+mod cells;
 mod conv;
 mod events;
 mod linear;
@@ -17,6 +18,7 @@ mod meter;
 mod neuron;
 mod pool;
 mod products;
+mod propagate;
 mod rare;
 mod readout;
 mod rows;
@@ -39,10 +41,12 @@ pub(super) struct Fast {
 #[derive(Debug)]
 enum FastKernel {
     Add(add::FastAdd),
+    Cells(cells::FastCells),
     Conv(conv::FastConv),
     Linear(linear::FastLinear),
     Membrane(membrane::FastMembrane),
     Meter(meter::FastMeter),
+    Propagate(propagate::FastPropagate),
     Readout(readout::FastReadout),
     Pool(pool::FastPool),
     Affine(back::FastAffine),
@@ -95,6 +99,8 @@ impl FastKernel {
         match self {
             FastKernel::Add(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Pool(kernel) => arch.dispatch(Call { kernel, window, slots }),
+            FastKernel::Cells(kernel) => kernel.run(arch, window, slots),
+            FastKernel::Propagate(kernel) => kernel.run(window, slots),
             FastKernel::Conv(kernel) => kernel.run(arch, window, slots),
             FastKernel::Linear(kernel) => kernel.run(arch, window, slots),
             FastKernel::Meter(kernel) => arch.dispatch(Call { kernel, window, slots }),
@@ -159,6 +165,8 @@ fn fast_form<'a>(step: &Step, constants: impl Fn(usize) -> &'a [u32]) -> Option<
     };
     match &step.kernel {
         Kernel::Add(p) => add::FastAdd::new(p).map(FastKernel::Add),
+        Kernel::Cells(p) => Some(FastKernel::Cells(cells::FastCells(*p))),
+        Kernel::Propagate(p) => Some(FastKernel::Propagate(propagate::FastPropagate(*p))),
         Kernel::Conv(p) => conv::FastConv::currents(p, constant(1)?).map(FastKernel::Conv),
         Kernel::ConvSpike(p) => conv::FastConv::spiking(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
         Kernel::Linear(p) => linear::FastLinear::currents(p, constant(1)?).map(FastKernel::Linear),

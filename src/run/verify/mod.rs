@@ -3,6 +3,7 @@
 //! [`cases`] are small networks in which every kernel appears in all its forms, each with inputs. What a device must
 //! give on them is not a tolerance but the same bits: every product is rounded on its own, every sum has one order.
 
+mod circuits;
 mod networks;
 
 use super::{Device, Options, Output};

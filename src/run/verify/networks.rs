@@ -1,6 +1,6 @@
 //! Small networks in which every kernel appears, in all its forms.
 
-use super::noise;
+use super::{circuits, noise};
 use crate::error::Result;
 use crate::layer::{Conv, Layer, Linear, Pool, PoolKind};
 use crate::network::{Builder, InputKind, InputSpec, Network};
@@ -37,6 +37,8 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         ("normalised", normalised()),
         ("many spikes", many_spikes()),
         ("multiples", multiples()),
+        ("driven circuit", circuits::driven()),
+        ("circuit drawn again", circuits::drawn_again()),
         ("ties, >=", ties(Dialect::SpikingJelly, If::default())),
         ("ties, >", ties(Dialect::SnnTorch, Lif::beta(1.0))),
     ];
@@ -87,11 +89,11 @@ fn quarter(layer: &mut Layer) {
     }
 }
 
-fn input(shape: &[usize], kind: InputKind) -> Builder {
+pub(super) fn input(shape: &[usize], kind: InputKind) -> Builder {
     Network::new(shape).input(InputSpec { kind, ..Default::default() })
 }
 
-fn lif() -> Lif {
+pub(super) fn lif() -> Lif {
     Lif::tau(2.0)
 }
 
