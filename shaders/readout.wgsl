@@ -56,7 +56,7 @@ fn main(
                 total = scores[at];
             }
         }
-        for (var t = 0u; t < window.steps; t++) {
+        for (var t = select(0u, window.steps - 1u, p.mode == LAST); t < window.steps; t++) {
             let x = input_value(step_at(p.input, t, sample) + cell * cell_words(p.input), channel);
             if window.at + t == 0u {
                 total = x;

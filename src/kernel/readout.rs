@@ -76,7 +76,8 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     for sample in 0..window.batch {
         let row = sample * elements..(sample + 1) * elements;
         let totals = if p.keeps_sums == 1 { &mut sums[row.clone()] } else { &mut scores[row.clone()] };
-        for t in 0..steps {
+        let first = if p.mode == LAST { steps - 1 } else { 0 };
+        for t in first..steps {
             let fresh = p.summed == 1 || window.at + t == 0;
             each(p, window, input, (t, sample), |element, x| {
                 let total = &mut totals[element];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::activity::CircuitActivity;
 use super::machine::{Device, Machine};
 use super::profile::Profiler;
+use super::state::State;
 use crate::circuit::Circuit;
 use crate::error::{Error, Result};
 use crate::kernel::probe::PROBE_VALUES;
@@ -135,6 +136,27 @@ impl Simulation {
     /// Steps so far.
     pub fn step(&self) -> u64 {
         self.step
+    }
+
+    /// What the steps so far have left; `None` where there were none. With it another simulation of the same circuit goes on
+    /// as this one would.
+    ///
+    /// # Errors
+    /// A device that is lost.
+    pub fn state(&self) -> Result<Option<State>> {
+        let words = pollster::block_on(self.machine.state())?;
+        words.map(|words| words.named(self.machine.plan())).transpose()
+    }
+
+    /// Goes on from a state of [`Simulation::state`].
+    ///
+    /// # Errors
+    /// Names that the circuit does not have, shapes that do not fit; a device that is lost.
+    pub fn set_state(&mut self, state: &State) -> Result<()> {
+        let words = state.words(self.machine.plan())?;
+        pollster::block_on(self.machine.set_state(&words))?;
+        self.step = words.clock;
+        Ok(())
     }
 
     /// Goes on for so many steps; `each` sees what happens, window by window.

@@ -31,12 +31,16 @@ fn trace(network: Network, input: Vec<f32>) -> Vec<Vec<f32>> {
 #[test]
 fn spikes_come_in_travel_and_go_out() {
     // Two steps to the other population, a memory of none.
-    let slow = IfCurrDelta { tau_m: 1e9, v_rest: 0.0, v_reset: 0.0, v_thresh: 2.0, tau_refrac: 0.0, ..Default::default() };
+    let slow =
+        IfCurrDelta { tau_m: 1e9, v_rest: 0.0, v_reset: 0.0, v_thresh: 2.0, tau_refrac: 0.0, ..Default::default() };
     let circuit = Circuit::new(0)
         .population(Population::new("in", 3, CellType::Input {}))
         .population(Population::new("out", 3, slow))
         .projection(Projection::new("in", "out", Connector::OneToOne).weight(2.0).delay(2.0));
-    let steps = trace(network(InputKind::Bits, circuit), vec![1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let steps = trace(
+        network(InputKind::Bits, circuit),
+        vec![1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    );
     let of = |start: usize| steps.iter().map(|step| step[start..start + 3].to_vec()).collect::<Vec<_>>();
     assert_eq!(of(0)[..2], [vec![1.0, 0.0, 1.0], vec![0.0, 1.0, 0.0]]);
     assert!(of(0)[2..].iter().flatten().all(|&spike| spike == 0.0));

@@ -36,6 +36,33 @@ fn stored_synapses_are_those_that_are_drawn_again() {
 }
 
 #[test]
+fn a_state_that_was_saved_goes_on_as_if_nothing_had_happened() {
+    let circuit = zoo(5, false);
+    let whole = support::run(&circuit, STEPS, &Device::Cpu, 64);
+    let simulation = || Simulation::new(circuit.clone(), DT, &SimulationOptions::default()).unwrap();
+    for stop in [7, 150] {
+        let mut first = simulation();
+        assert!(first.state().unwrap().is_none());
+        first.advance(stop, |_| Ok(())).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        first.state().unwrap().unwrap().save(&path).unwrap();
+        let mut second = simulation();
+        second.set_state(&saltatory::run::State::load(&path).unwrap()).unwrap();
+        assert_eq!(second.step(), stop as u64);
+        let mut spikes = Vec::new();
+        second.advance(STEPS - stop, |activity| Ok(spikes.extend(activity.spikes()))).unwrap();
+        let expected: Vec<_> = whole.spikes.iter().copied().filter(|spike| spike.0 >= stop as u64).collect();
+        assert!(spikes == expected && !spikes.is_empty(), "stopped after {stop} steps");
+    }
+    let other = Circuit::new(1).population(Population::new("a", 1, IfCurrDelta::default()));
+    let mut other = Simulation::new(other, DT, &SimulationOptions::default()).unwrap();
+    let mut first = simulation();
+    first.advance(1, |_| Ok(())).unwrap();
+    assert!(other.set_state(&first.state().unwrap().unwrap()).unwrap_err().to_string().contains("expected shape"));
+}
+
+#[test]
 fn the_fast_machine_equals_the_twins() {
     for (seed, procedural) in [(1, false), (2, true)] {
         let circuit = zoo(seed, procedural);
@@ -65,7 +92,7 @@ fn a_gpu_equals_the_twins() {
 }
 
 #[cfg(feature = "gpu")]
-fn gpu() -> Option<Device> {
+pub fn gpu() -> Option<Device> {
     use saltatory::run::gpu::{Choice, Gpu};
     let choice = std::env::var("SALTATORY_GPU").map_or(Choice::Best, Choice::Name);
     match Gpu::open(&choice) {

@@ -4,4 +4,6 @@ mod inputs;
 mod machines;
 mod plain;
 mod rules;
+#[cfg(feature = "gpu")]
+mod sabotage;
 mod support;

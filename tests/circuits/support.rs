@@ -83,7 +83,7 @@ pub fn zoo(seed: u64, procedural: bool) -> Circuit {
     for (at, cell) in cells().into_iter().enumerate() {
         let weight = weight(&cell);
         let population = Population::new(format!("p{at}"), 33 + 8 * at, cell.clone())
-            .background(400.0, weight)
+            .background(400.0, if at == 1 { -weight } else { weight })
             .current(3.0, 0.05)
             .current(11.0, -0.02)
             .probes([0, 32]);

@@ -38,10 +38,20 @@ fn cells(case: &Case, report: &mut Report) {
         Some("eif") => {
             let (delta_t, v_thresh) = (of("delta_T"), of("theta_rh"));
             let tau_refrac = 0.0;
-            EifCurrExp { v_rest, r: 1.0, tau_m, tau_refrac, v_reset, v_thresh, v_spike, delta_t, ..Default::default() }.into()
+            EifCurrExp { v_rest, r: 1.0, tau_m, tau_refrac, v_reset, v_thresh, v_spike, delta_t, ..Default::default() }
+                .into()
         }
         kind => {
-            let qif = QifCurrExp { v_rest, v_c: of("v_c"), a0: of("a0"), r: 1.0, tau_m, v_reset, v_spike, ..Default::default() };
+            let qif = QifCurrExp {
+                v_rest,
+                v_c: of("v_c"),
+                a0: of("a0"),
+                r: 1.0,
+                tau_m,
+                v_reset,
+                v_spike,
+                ..Default::default()
+            };
             let adapts = QifCurrExp { a: of("a"), b: of("b"), tau_w: of("tau_w"), ..qif };
             if kind == Some("izh") { adapts.into() } else { qif.into() }
         }

@@ -1,6 +1,5 @@
 //! One step of all cells of a circuit, 32 neighbours of one kind at once: their terms are chosen when the code is compiled.
 
-use pulp::WithSimd;
 use rayon::prelude::*;
 
 use crate::kernel::cells::{GROUP_WORDS, Params, STATE_WORDS, Step as Plain};
@@ -9,8 +8,8 @@ use crate::neuron::cell::{Arrived, Cell, CellState, flag};
 
 /// Neighbours that are computed together: those of one word of spikes.
 const LANES: usize = 32;
-/// Cells that are worth waking a thread for.
-const WORTH_A_THREAD: usize = 1 << 14;
+/// Cells that are worth waking a thread for, which takes 50 to 100 us.
+const WORTH_A_THREAD: usize = 1 << 16;
 /// Chances of the background that are compared one after the other; more are searched.
 const FEW_CHANCES: usize = 64;
 
@@ -77,28 +76,23 @@ struct Words<'a, 'b> {
     part: Part<'b>,
 }
 
-impl WithSimd for Words<'_, '_> {
+impl pulp::NullaryFnOnce for Words<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, simd: S) {
+    fn call(self) {
         let Words { plain, part } = self;
         let Part { word: first, mut state, mut arriving, output } = part;
-        simd.vectorize(
-            #[inline(always)]
-            || {
-                for (at, out) in output.iter_mut().enumerate() {
-                    let range = at * LANES..(at + 1) * LANES;
-                    let mut group = Group {
-                        plain,
-                        word: first + at,
-                        state: state.each_mut().map(|values| &mut values[range.clone()]),
-                        arriving: arriving.each_mut().map(|values| &mut values[range.clone()]),
-                    };
-                    *out = group.step();
-                }
-            },
-        );
+        for (at, out) in output.iter_mut().enumerate() {
+            let range = at * LANES..(at + 1) * LANES;
+            let mut group = Group {
+                plain,
+                word: first + at,
+                state: state.each_mut().map(|values| &mut values[range.clone()]),
+                arriving: arriving.each_mut().map(|values| &mut values[range.clone()]),
+            };
+            *out = group.step();
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::kernel::compact::list_words;
 use crate::kernel::propagate::{Params, ring_slot};
 use crate::kernel::{Bindings, Window};
 
-/// Synapses that are worth waking a thread for.
-const WORTH_A_THREAD: usize = 1 << 13;
+/// Synapses that are worth waking a thread for, which takes 50 to 100 us.
+const WORTH_A_THREAD: usize = 1 << 16;
 
 /// The kernel in its fast form. The synapses of a source lie in the order of their places, so those of a part of the
 /// targets are neighbours.
