@@ -111,7 +111,7 @@ impl Stored {
 }
 
 /// The synapses of a projection that has no rule by source: sources, as cells of the circuit, and synapses.
-fn each_drawn(of: &Joined<'_>, stream: Stream, mut each: impl FnMut(u32, Synapse)) {
+pub(super) fn each_drawn(of: &Joined<'_>, stream: Stream, mut each: impl FnMut(u32, Synapse)) {
     let [weights, delays] = of.values();
     let pick = |values: &[u32], random: u32| values[((random >> 1) >> (31 - values.len().ilog2())) as usize];
     let skips_self = of.projection.skips_self();

@@ -64,6 +64,7 @@
 //! population, `recurrent = { weights = "l1.recurrent", bias = true }` feeds its spikes back one step later, through
 //! a linear layer that is called as the population with `.w_rec` behind it.
 
+mod circuit;
 mod keys;
 mod layer;
 pub(crate) mod neuron;
