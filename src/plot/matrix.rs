@@ -10,11 +10,11 @@ use super::{WIDTH, drawn};
 use crate::circuit::{Circuit, Receptor};
 use crate::error::Result;
 
-/// Pixels: of the matrix at most, of names at the left and at the top, of what is at the right.
-const SIDE: usize = 880;
+/// Pixels: of the matrix at most, of names at the left and at the top, of the margin at the right.
+const SIDE: usize = 1000;
 const LEFT: i32 = 150;
 const TOP: i32 = 56;
-const LEGEND: i32 = 120;
+const RIGHT: i32 = 50;
 
 const EXCITATORY: RGBColor = RGBColor(0, 98, 177);
 const INHIBITORY: RGBColor = RGBColor(190, 40, 50);
@@ -72,7 +72,7 @@ impl Matrix {
         let side = (pixels * self.side) as i32;
         let blocks = if self.block > 1 { format!(" in blocks of {0} x {0} cells", self.block) } else { String::new() };
         let about = format!("{title}: {} synapses{blocks}", short(self.synapses as f64));
-        let width = (LEFT + side + LEGEND).max(WIDTH as i32 / 2) as u32;
+        let width = (LEFT + side + RIGHT).max(WIDTH as i32 * 2 / 3) as u32;
         let size = (width, (TOP + side + 48 + 32) as u32);
         drawn(
             path.as_ref(),
@@ -95,7 +95,7 @@ impl Matrix {
         for (at, counts) in self.counts.iter().enumerate().filter(|(_, counts)| **counts != [0; 2]) {
             let (x, y) = (LEFT + (at % self.side) as i32 * pixels, TOP + (at / self.side) as i32 * pixels);
             let ink = shade(counts.map(|count| f64::from(count) / most));
-            area.draw(&Rectangle::new([(x, y), (x + pixels - 1, y + pixels - 1)], ink.filled()))?;
+            area.draw(&Rectangle::new([(x, y), (x + pixels, y + pixels)], ink.filled()))?;
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ mod tests {
             .population(Population::new("a", 3000, IfCurrExp::default()))
             .projection(Projection::new("a", "a", Connector::FixedProbability(0.25)).weight(1.0));
         let matrix = Matrix::of(&circuit, 0.1).unwrap();
-        assert_eq!((matrix.block, matrix.side), (4, 750));
+        assert_eq!((matrix.block, matrix.side), (3, 1000));
         let mean = matrix.synapses as f64 / 9e6;
         assert!((mean - 0.25).abs() < 2e-3, "{mean}");
         assert!(shade([0.0, 0.0]) == WHITE && shade([1.0, 0.0]) == EXCITATORY && shade([0.0, 1.0]) == INHIBITORY);

@@ -148,7 +148,7 @@ impl Raster {
     fn draw_dots(&self, area: &Area<'_>, time: &Time) -> Drawn {
         let rows = self.rows();
         let (left, right) = (LEFT, WIDTH as i32 - RIGHT);
-        let mut last = i32::MIN;
+        let mut last = i32::MIN / 2;
         for (at, (name, size)) in self.populations.iter().enumerate() {
             let middle = (0.5 * (rows[at] + rows[at + 1])) as i32;
             if at > 0 {
@@ -182,8 +182,8 @@ impl Raster {
             }
             let ink = colour(at);
             // Dots of one pixel alone are hard to see; where many lie side by side they would run together.
-            let wide = if dot > 1 || self.spikes.len() < 20_000 { 1 } else { 0 };
-            area.draw(&Rectangle::new([(x, y), (x + wide, y + dot - 1)], ink.filled()))?;
+            let wide = if dot > 1 || self.spikes.len() < 20_000 { 2 } else { 1 };
+            area.draw(&Rectangle::new([(x, y), (x + wide, y + dot)], ink.filled()))?;
         }
         area.draw(&Rectangle::new([(left, 0), (right, DOTS)], INK.stroke_width(1)))?;
         Ok(())

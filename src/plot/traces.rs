@@ -19,7 +19,7 @@ const MOST_TRACES: usize = 12;
 const PANEL: u32 = 120;
 const SPIKES: i32 = 14;
 const AXIS: u32 = 48;
-const LEFT: u32 = 84;
+const LEFT: u32 = 170;
 const RIGHT: u32 = 24;
 
 /// Membrane traces in the making.
@@ -150,7 +150,6 @@ impl Traces {
         mesh.disable_x_mesh()
             .y_labels(4)
             .x_labels(if is_last { 11 } else { 0 })
-            .y_desc("mV")
             .x_label_formatter(&|x| short(*x))
             .y_label_formatter(&|y| short(*y))
             .label_style((FONT, TEXT).into_font().color(&INK))
@@ -179,11 +178,12 @@ impl Traces {
             area.draw(&PathElement::new([(x, 2), (x, SPIKES - 2)], INK.stroke_width(1)))?;
         }
         let name = &self.names[at];
-        let width = 9 * name.chars().count() as i32 + 8;
-        let (left, top) = (LEFT as i32 + 8, SPIKES + 5);
-        area.draw(&Rectangle::new([(left, top), (left + width, top + TEXT + 2)], WHITE.mix(0.8).filled()))?;
-        let style = (FONT, TEXT).into_font().color(&ink).pos(text(HPos::Left).pos);
-        area.draw(&Text::new(name.clone(), (left + 4, top + TEXT / 2 + 1), style))?;
+        let most = LEFT as usize / 9 - 8;
+        let name: String = name.chars().take(most).collect();
+        let middle = SPIKES + (PANEL as i32 - SPIKES) / 2 - 4;
+        let named = |ink: &RGBColor| (FONT, TEXT).into_font().color(ink).pos(text(HPos::Left).pos);
+        area.draw(&Text::new(name, (12, middle - 9), named(&ink)))?;
+        area.draw(&Text::new("mV", (12, middle + 9), named(&INK)))?;
         Ok(())
     }
 }
