@@ -175,6 +175,7 @@ fn advance(
     quiet: bool,
 ) -> Result<bool> {
     let window = simulation.plan().request.steps as u64;
+    let cells: usize = setup.circuit.populations.iter().map(|population| population.size).sum();
     let bar = progress::simulation(setup.steps, quiet);
     let begun = Instant::now();
     let mut left = setup.steps;
@@ -188,11 +189,11 @@ fn advance(
         }
         left -= now;
         bar.inc(now);
-        let statistics = &outputs.statistics;
+        let (spikes, seconds) = (outputs.statistics.spikes() as f64, outputs.statistics.seconds());
         bar.set_message(format!(
-            "{:.3} s  real-time factor {:.2}",
-            statistics.seconds(),
-            begun.elapsed().as_secs_f64() / statistics.seconds()
+            "{seconds:.3} s  real-time factor {:.2}  {:.2} Hz",
+            begun.elapsed().as_secs_f64() / seconds,
+            spikes / seconds / cells as f64
         ));
     };
     bar.finish_and_clear();

@@ -39,10 +39,8 @@ impl Setup {
             population.probes.extend(new);
         }
         circuit.check(network.dt).map_err(|e| Error::file(&arguments.network, e.to_string()))?;
-        let shown = match &arguments.only[..] {
-            [] => (0..circuit.populations.len()).collect(),
-            names => names.iter().map(|name| find(&circuit, "--only", name)).collect::<Result<_>>()?,
-        };
+        let only = arguments.only.iter().map(|name| find(&circuit, "--only", name)).collect::<Result<Vec<_>>>()?;
+        let shown = (0..circuit.populations.len()).filter(|at| only.is_empty() || only.contains(at)).collect();
         let dt = network.dt;
         let steps = steps("--duration", arguments.duration, dt)?;
         if steps == 0 {
