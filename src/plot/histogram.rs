@@ -75,7 +75,7 @@ fn panel(area: &Area<'_>, at: usize, name: &str, rates: &[f64]) -> Drawn {
     let ink = colour(at);
     chart.draw_series(counts.iter().zip(0..).filter(|(count, _)| **count > 0).map(|(&count, n)| {
         let edges = [(width * f64::from(n), 0.0), (width * f64::from(n + 1), f64::from(count))];
-        let mut bar = Rectangle::new(edges, ink.mix(0.85).filled());
+        let mut bar = Rectangle::new(edges, ink.filled());
         bar.set_margin(0, 0, 0, 1);
         bar
     }))?;

@@ -140,11 +140,8 @@ impl Matrix {
     fn draw_legend(&self, area: &Area<'_>, side: i32) -> Drawn {
         let densest = self.densest();
         let top = TOP + side + 14;
-        let what = match (self.block, densest) {
-            (1, most) if most > 1.0 => "synapses of a pair: 1 ",
-            (1, _) => "joined ",
-            _ => "synapses a pair: 0 ",
-        };
+        // Of pairs that are joined once or not at all there are no shades.
+        let plain = self.block == 1 && densest <= 1.0;
         let mut x = LEFT;
         for (kind, name) in ["excitatory", "inhibitory"].into_iter().enumerate() {
             if self.counts.iter().all(|counts| counts[kind] == 0) {
@@ -154,17 +151,15 @@ impl Matrix {
             area.draw(&Text::new(name, (x, top + 8), text(HPos::Left)))?;
             x += 9 * name.len() as i32 + 10;
             for n in 0..60 {
-                let ink = shade(of(f64::from(n + 1) / 60.0));
+                let ink = shade(of(if plain { 1.0 } else { f64::from(n + 1) / 60.0 }));
                 area.draw(&Rectangle::new([(x + n, top), (x + n + 1, top + 16)], ink.filled()))?;
             }
             x += 76;
         }
-        let text_of = if densest > 0.0 && (self.block > 1 || densest > 1.0) {
-            format!("{what}to {}", short(densest))
-        } else if densest > 0.0 {
-            what.into()
-        } else {
-            "no synapses".into()
+        let text_of = match densest {
+            0.0 => "no synapses".into(),
+            _ if plain => return Ok(()),
+            most => format!("synapses of a pair: 0 to {}", short(most)),
         };
         area.draw(&Text::new(text_of, (x + 4, top + 8), text(HPos::Left)))?;
         Ok(())

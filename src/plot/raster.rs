@@ -174,16 +174,16 @@ impl Raster {
             let size = self.populations[at].1.max(1) as f64;
             let height = rows[at + 1] - rows[at];
             let a_cell = height / size * self.stride as f64;
-            let dot = (0.8 * a_cell).clamp(1.0, 5.0) as i32;
+            // Dots of one pixel alone are hard to see; where many lie side by side they would run together.
+            let least = if self.spikes.len() < 20_000 { 2.0 } else { 1.0 };
+            let dot = (0.8 * a_cell).clamp(least, 5.0) as i32;
             let y = (rows[at] + height * (f64::from(cell) + 0.5) / size) as i32 - dot / 2;
             let x = left + time.pixel(step as f64 * self.dt, right - left);
             if !self.steps.contains(&step) {
                 continue;
             }
             let ink = colour(at);
-            // Dots of one pixel alone are hard to see; where many lie side by side they would run together.
-            let wide = if dot > 1 || self.spikes.len() < 20_000 { 2 } else { 1 };
-            area.draw(&Rectangle::new([(x, y), (x + wide, y + dot)], ink.filled()))?;
+            area.draw(&Rectangle::new([(x, y), (x + dot.min(2), y + dot)], ink.filled()))?;
         }
         area.draw(&Rectangle::new([(left, 0), (right, DOTS)], INK.stroke_width(1)))?;
         Ok(())
@@ -207,14 +207,12 @@ impl Raster {
             .x_label_area_size(48)
             .y_label_area_size(LEFT)
             .build_cartesian_2d(time.from..time.to, 0.0..(1.08 * most).max(1e-3))?;
-        let width = short(bin as f64 * self.dt);
         chart
             .configure_mesh()
             .disable_x_mesh()
             .y_labels(5)
             .x_labels(11)
             .x_desc(time.label)
-            .y_desc(format!("rate, Hz ({width} ms bins)"))
             .x_label_formatter(&|x| short(*x))
             .y_label_formatter(&|y| short(*y))
             .label_style((FONT, TEXT).into_font().color(&INK))
@@ -222,6 +220,11 @@ impl Raster {
             .bold_line_style(INK.mix(0.12))
             .light_line_style(WHITE)
             .draw()?;
+        let named = |ink: f64, size: i32| (FONT, size).into_font().color(&INK.mix(ink)).pos(text(HPos::Left).pos);
+        let middle = (RATES as i32 - 40) / 2;
+        area.draw(&Text::new("rate, Hz", (12, middle - 9), named(1.0, TEXT)))?;
+        let width = format!("{} ms bins", short(bin as f64 * self.dt));
+        area.draw(&Text::new(width, (12, middle + 9), named(0.6, TEXT - 2)))?;
         for at in 0..self.populations.len() {
             let edge = |n: u64| time.of((self.steps.start + (n * bin).min(steps)) as f64 * self.dt);
             let line = rates(at).zip(0..).flat_map(|(rate, n)| [(edge(n), rate), (edge(n + 1), rate)]);

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use indicatif::ProgressBar;
 use saltatory::Result;
 use saltatory::run::{Device, Profiler, Simulation, SimulationOptions};
 
@@ -136,7 +137,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut simulation = Simulation::of(&setup.network(), &options)?;
     let building = begun.elapsed();
     let begun = Instant::now();
-    let stopped = advance(&mut simulation, &setup, &mut outputs, &stop, arguments.quiet || arguments.json)?;
+    let bar = progress::simulation(setup.steps, arguments.quiet || arguments.json);
+    let stopped = advance(&mut simulation, setup.steps, &mut outputs, (&stop, &bar, &trace));
+    bar.finish_and_clear();
+    let stopped = stopped?;
     let running = begun.elapsed();
     let plan = simulation.plan();
     let memory = [plan.constant_bytes(), plan.sample_bytes()];
@@ -169,24 +173,20 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 /// Runs all steps, or those until a signal came; whether one did.
 fn advance(
     simulation: &mut Simulation,
-    setup: &Setup,
+    steps: u64,
     outputs: &mut Outputs,
-    stop: &Stop,
-    quiet: bool,
+    (stop, bar, trace): (&Stop, &ProgressBar, &Trace),
 ) -> Result<bool> {
     let window = simulation.plan().request.steps as u64;
-    let cells: usize = setup.circuit.populations.iter().map(|population| population.size).sum();
-    let bar = progress::simulation(setup.steps, quiet);
+    let cells: usize = simulation.circuit().populations.iter().map(|population| population.size).sum();
     let begun = Instant::now();
-    let mut left = setup.steps;
-    let ended = loop {
-        if left == 0 || stop.asked() {
-            break Ok(left > 0);
+    let mut left = steps;
+    while left > 0 {
+        if stop.asked() {
+            return Ok(true);
         }
         let now = left.min(window);
-        if let Err(error) = simulation.advance(now as usize, |activity| outputs.see(activity)) {
-            break Err(error);
-        }
+        trace.span("window", now as usize, || simulation.advance(now as usize, |activity| outputs.see(activity)))?;
         left -= now;
         bar.inc(now);
         let (spikes, seconds) = (outputs.statistics.spikes() as f64, outputs.statistics.seconds());
@@ -195,9 +195,8 @@ fn advance(
             begun.elapsed().as_secs_f64() / seconds,
             spikes / seconds / cells as f64
         ));
-    };
-    bar.finish_and_clear();
-    ended
+    }
+    Ok(false)
 }
 
 /// Where it ran, for people.

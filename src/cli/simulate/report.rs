@@ -68,7 +68,7 @@ impl Report<'_> {
             );
         }
         let [constants, work] = memory.map(|bytes| bytes_text(bytes as u128));
-        let _ = writeln!(out, "\n  memory   {constants} of synapses and tables, {work} of state");
+        let _ = writeln!(out, "\n  memory   {constants} of synapses and tables, {work} of state and spikes");
         let factor = self.factor();
         let faster = if factor <= 1.0 { ("faster", 1.0 / factor.max(1e-12)) } else { ("slower", factor) };
         let _ = writeln!(

@@ -23,7 +23,11 @@ pub struct Setup {
 impl Setup {
     pub fn new(arguments: &Arguments) -> Result<Setup> {
         let options = OpenOptions { dt: arguments.dt.map(|Duration(ms)| ms), ..OpenOptions::default() };
-        let network = network::open(&arguments.network, &options)?;
+        // Faults that another time step makes are found behind the reader, and do not name the file.
+        let network = network::open(&arguments.network, &options).map_err(|e| match e {
+            Error::Layer { .. } => Error::file(&arguments.network, e.to_string()),
+            other => other,
+        })?;
         let Some(circuit) = network.circuit() else {
             let message = "expected a circuit alone (`[[population]]`, `[[projection]]`): what takes samples is run by \
                            `saltatory run`";

@@ -40,10 +40,11 @@ pub fn parse(text: &str, origin: &Path) -> Result<NetworkFile> {
     }
     keys.only(&TOP)?;
     let train = keys.table("train")?.map(|table| Recipe::read(keys.inside("train", table))).transpose()?;
+    let has_input = keys.has("input");
     let network = header(&mut keys, origin)?;
     let mut file = NetworkFile { network, bindings: Vec::new(), train, origin: origin.into() };
     let mut reader = Reader { file: &mut file, sources: Vec::new(), loops: Vec::new() };
-    let last = reader.layers(&mut keys)?;
+    let last = reader.layers(&mut keys, has_input)?;
     reader.connect(&keys)?;
     reader.close_loops().and_then(|()| file.network.check()).map_err(|e| keys.fail(e.to_string()))?;
     file.network.output = match keys.text("output")? {
@@ -139,8 +140,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads all layers; returns the last.
-    fn layers(&mut self, keys: &mut Keys) -> Result<usize> {
+    /// Reads all layers; returns the last. Where no input is described there is none: a circuit comes first.
+    fn layers(&mut self, keys: &mut Keys, has_input: bool) -> Result<usize> {
         let layers = match keys.take("layer") {
             Some(Value::Array(layers)) if layers.len() <= MAX_LAYERS => layers,
             Some(Value::Array(layers)) => {
@@ -150,9 +151,7 @@ impl Reader<'_> {
             None => return Err(keys.fail("there is no `[[layer]]`")),
         };
         let explicit = layers.iter().any(|l| l.get("type").and_then(Value::as_str) == Some("input"));
-        // Without an input's shape there is none: the header has seen that a circuit comes first.
-        let none = self.file.network.input.shape.is_empty() && self.file.network.input == InputSpec::default();
-        let mut before = (!explicit && !none).then(|| self.push("input", Layer::Input, Vec::new()));
+        let mut before = (!explicit && has_input).then(|| self.push("input", Layer::Input, Vec::new()));
         for (position, layer) in layers.into_iter().enumerate() {
             before = Some(self.layer(keys, layer, position + 1, before)?);
         }
