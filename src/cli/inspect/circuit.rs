@@ -33,7 +33,8 @@ pub fn as_text(circuit: &Circuit, plan: Option<&Plan>) -> String {
     }
     let expected = |procedural: bool| -> f64 {
         let of = circuit.projections.iter().filter(|projection| projection.procedural == procedural);
-        of.map(|projection| circuit.expected_synapses(projection)).sum()
+        // A sum of nothing would be -0.
+        of.map(|projection| circuit.expected_synapses(projection)).fold(0.0, |sum, synapses| sum + synapses)
     };
     let [stored, drawn] = [expected(false), expected(true)];
     let _ = writeln!(out, "\ncells      {cells}, seed {}", circuit.seed);
