@@ -36,12 +36,20 @@ pub fn histogram(path: impl AsRef<Path>, title: &str, populations: &[(String, Ve
     )
 }
 
-/// How wide a bar is, and how many cells each has: a round width, so that there are enough of them.
+/// How wide a bar is, and how many cells each has: about a round width, so that there are enough of them, but as wide as what
+/// lies between two rates, or so many times. Rates are whole numbers of spikes over time: else some bars had none.
 fn bars(rates: &[f64]) -> (f64, Vec<u32>) {
-    let most = rates.iter().copied().fold(0.0, f64::max);
-    let width = if most > 0.0 { round_up(most / BARS) } else { 1.0 };
-    let mut counts = vec![0; (most / width) as usize + 1];
-    rates.iter().for_each(|rate| counts[(rate / width) as usize] += 1);
+    let mut sorted = rates.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let most = sorted.last().copied().unwrap_or(0.0);
+    let round = if most > 0.0 { round_up(most / BARS) } else { 1.0 };
+    let gaps = sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 1e-9 * most);
+    let gap = gaps.fold(f64::INFINITY, f64::min);
+    let width = if gap.is_finite() { gap * (round / gap).round().max(1.0) } else { round };
+    // A rate that is at an edge but for rounding belongs above it.
+    let bar = |rate: f64| (rate / width + 1e-6) as usize;
+    let mut counts = vec![0; bar(most) + 1];
+    rates.iter().for_each(|&rate| counts[bar(rate)] += 1);
     (width, counts)
 }
 
@@ -91,7 +99,12 @@ mod tests {
     fn every_cell_is_in_a_bar() {
         let rates: Vec<f64> = (0..1000).map(|n| f64::from(n) / 10.0).collect();
         let (width, counts) = bars(&rates);
-        assert_eq!((width, counts.len(), counts[0], counts.iter().sum::<u32>()), (5.0, 20, 50, 1000));
+        assert!((width - 5.0).abs() < 1e-6 && counts == [50; 20], "{width} {counts:?}");
+        // Up to nine spikes in 0.3 s.
+        let rates: Vec<f64> = (0..100).map(|n| f64::from(n % 10) / 0.3).collect();
+        let (width, counts) = bars(&rates);
+        assert!((width - 1.0 / 0.3).abs() < 1e-6 && counts == [10; 10], "{width} {counts:?}");
+        assert_eq!(bars(&[50.0; 4]), (2.0, [vec![0; 25], vec![4]].concat()));
         assert_eq!(bars(&[0.0, 0.0]), (1.0, vec![2]));
         assert_eq!(bars(&[]), (1.0, vec![0]));
     }
