@@ -30,8 +30,8 @@ pub fn histogram(path: impl AsRef<Path>, title: &str, populations: &[(String, Ve
         path.as_ref(),
         draw(path.as_ref(), size, &about, |area| {
             let panels = area.split_evenly((down, across));
-            let both = panels.iter().zip(&populations[..shown]).enumerate();
-            both.map(|(at, (area, (name, rates)))| panel(area, at, name, rates)).collect()
+            let mut both = panels.iter().zip(&populations[..shown]).enumerate();
+            both.try_for_each(|(at, (area, (name, rates)))| panel(area, at, name, rates))
         }),
     )
 }
