@@ -32,6 +32,7 @@
 //! | [`plan`] | what is computed in which order, on which memory; prints as text |
 //! | [`run`] | sessions, the machines (plain, fast, GPU), what is counted and recorded |
 //! | [`io`] | samples, also read ahead; labels, scores, NIR files |
+//! | `plot` | pictures: rasters, traces, histograms, matrices (feature `plot`) |
 //! | [`train`] | gradients, losses, optimisers |
 //! | [`workloads`] | the networks that speed is measured on |
 //!
@@ -54,6 +55,8 @@ pub mod layer;
 pub mod network;
 pub mod neuron;
 pub mod plan;
+#[cfg(feature = "plot")]
+pub mod plot;
 mod random;
 pub mod run;
 pub mod shared;

@@ -22,18 +22,26 @@
 //! | `connector` | who is joined with whom, as rules that can be drawn again |
 //! | `tables` | a circuit in the words that kernels read |
 //! | `stored` | synapses that are drawn once and kept |
+//! | `draws` | synapses of connectors that know no source |
+//! | `connections` | all synapses one by one, and how many there will be |
+//! | `statistics` | rates, irregularity, counts in bins, of spikes as they come |
 //!
 //! What arrives at a cell in a step is summed in whole numbers: results depend on no order, and are the same on every
 //! machine to the bit. A population's unit is the largest power of two with which the sum of all weights that reach a cell
 //! cannot overflow; a weight is rounded to it.
 
+mod connections;
 mod connector;
 mod distribution;
+mod draws;
+mod statistics;
 mod stored;
 mod tables;
 
+pub use connections::Connection;
 pub use connector::Connector;
 pub use distribution::Distribution;
+pub use statistics::{Bins, PopulationStatistics, Statistics};
 pub(crate) use stored::Stored;
 pub(crate) use tables::Tables;
 

@@ -12,7 +12,7 @@ use crate::neuron::cell::{CELL_WORDS, Cell, CellType, flag};
 use crate::random::Stream;
 
 /// What random numbers of a circuit are drawn for; projections come behind.
-mod place {
+pub(super) mod place {
     /// Told apart from what else a seed is for.
     pub const CIRCUIT: u32 = 0x00c1_4c17;
     pub const CELLS: u32 = 0;
@@ -93,7 +93,7 @@ impl Tables {
 }
 
 /// What one unit of each population's accumulators stands for: the largest sum of weights fits, whatever fires.
-fn units(circuit: &Circuit, dt: f64) -> Result<Vec<f64>> {
+pub(super) fn units(circuit: &Circuit, dt: f64) -> Result<Vec<f64>> {
     let mut most: Vec<f64> = vec![0.0; circuit.populations.len()];
     for projection in &circuit.projections {
         let (Some(from), Some(to)) = (circuit.find(&projection.from), circuit.find(&projection.to)) else { continue };
@@ -236,12 +236,12 @@ pub(super) struct Joined<'a> {
     pub sources: u32,
     pub targets: u32,
     /// What one unit of the targets' accumulators stands for.
-    unit: f64,
+    pub unit: f64,
     dt: f64,
 }
 
 impl<'a> Joined<'a> {
-    fn new(circuit: &Circuit, projection: &'a Projection, starts: &[usize], units: &[f64], dt: f64) -> Joined<'a> {
+    pub fn new(circuit: &Circuit, projection: &'a Projection, starts: &[usize], units: &[f64], dt: f64) -> Joined<'a> {
         let [from, to] = [&projection.from, &projection.to].map(|name| circuit.find(name).unwrap_or(0));
         let inhibits = projection.arrives_at() == Receptor::Inhibitory;
         Joined {
@@ -275,7 +275,7 @@ impl<'a> Joined<'a> {
 
 /// Rules, and what they draw from, while they are made: places in the tables count from behind the rules.
 #[derive(Default)]
-struct RuleTables {
+pub(super) struct RuleTables {
     rules: Vec<Rule>,
     words: Vec<u32>,
     /// Where tables are that several rules draw from.
@@ -283,7 +283,7 @@ struct RuleTables {
 }
 
 impl RuleTables {
-    fn add(&mut self, kind: u32, of: &Joined<'_>, stream: Stream) {
+    pub fn add(&mut self, kind: u32, of: &Joined<'_>, stream: Stream) {
         let mut table = |words: Vec<u32>| {
             let count = words.len() as u32;
             let place = *self.places.entry(words).or_insert_with_key(|words| {
@@ -317,7 +317,7 @@ impl RuleTables {
     }
 
     /// The rules, and the tables with them at the start.
-    fn finish(self) -> (Vec<Rule>, Vec<u32>) {
+    pub fn finish(self) -> (Vec<Rule>, Vec<u32>) {
         let behind = (self.rules.len() * RULE_WORDS) as u32;
         let moved = |[place, count]: [u32; 2]| [place + behind, count];
         let rules: Vec<Rule> = (self.rules.into_iter())

@@ -10,14 +10,13 @@ mod input;
 mod inspect;
 mod merge;
 mod model;
-#[cfg(feature = "charts")]
-mod paper;
 mod predictions;
 mod profile;
 mod progress;
 mod recordings;
 mod report;
 mod run;
+mod simulate;
 mod sinks;
 mod tally;
 mod train;
@@ -35,6 +34,7 @@ use saltatory::Error;
   saltatory run model.nir samples/ --dialect snntorch --steps 25
   saltatory run net.toml images.npy --weights weights.safetensors --labels labels.npy --output scores.npy
   saltatory run model.nir samples/ --output scores.npy --report report.json --resume
+  saltatory simulate circuit.toml --duration 1s --record spikes.npz --raster raster.png
   saltatory train net.toml train.npz --split 0.1 --out model.safetensors
   saltatory merge report-*.json --output scores.npy --report report.json
   saltatory inspect model.nir --plan
@@ -52,6 +52,8 @@ pub struct Arguments {
 enum Verb {
     /// Run a trained network on samples: predictions, accuracy, spikes, synaptic operations.
     Run(Box<run::Arguments>),
+    /// Simulate a circuit of populations and projections: spikes, traces, rates, pictures.
+    Simulate(Box<simulate::Arguments>),
     /// Train a network on labelled samples, with surrogate gradients through time.
     Train(Box<train::Arguments>),
     /// Join what the shards of a run have written into what one run writes.
@@ -81,6 +83,7 @@ pub enum Outcome {
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Train(arguments) => train::run(&arguments),
         Verb::Merge(arguments) => merge::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),

@@ -14,6 +14,11 @@ pub fn training(samples: u64, quiet: bool) -> ProgressBar {
     styled(samples as usize, quiet, "{prefix}  {bar:20.cyan/blue}  {msg}")
 }
 
+/// A bar over the steps of a simulation; its message says how far it is.
+pub fn simulation(steps: u64, quiet: bool) -> ProgressBar {
+    styled(steps as usize, quiet, "{bar:40.cyan/blue} {pos}/{len} steps  {msg}  {eta} left")
+}
+
 /// A bar over a few things that each take a while; hidden where nobody would see it.
 pub fn steps(count: usize, what: &str) -> ProgressBar {
     let bar = styled(count, false, &format!("{{spinner}} {{bar:20.cyan/blue}} {{pos}}/{{len}} {what}  {{msg}}"));

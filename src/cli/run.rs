@@ -117,6 +117,10 @@ fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<O
     let paths = arguments.paths();
     paths.check()?;
     let network = arguments.model.open()?;
+    if network.circuit().is_some() {
+        let message = "is a circuit alone, which takes no samples: `saltatory simulate` runs it";
+        return Err(Error::file(arguments.model.name(), message));
+    }
     let mut samples = arguments.input.open(&network.input)?;
     let device = devices::choose(&arguments.device)?;
     if arguments.compare {

@@ -5,6 +5,8 @@ pub mod ahead;
 #[cfg(feature = "formats")]
 mod array;
 #[cfg(feature = "formats")]
+pub(crate) use array::Array;
+#[cfg(feature = "formats")]
 pub mod dataset;
 #[cfg(feature = "formats")]
 mod idx;

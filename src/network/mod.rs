@@ -218,6 +218,14 @@ impl Network {
         }
     }
 
+    /// The circuit of a network that is nothing else.
+    pub fn circuit(&self) -> Option<&Circuit> {
+        match &self.nodes[..] {
+            [Node { layer: Layer::Circuit(circuit), .. }] => Some(circuit),
+            _ => None,
+        }
+    }
+
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|n| n.name == name)

@@ -26,6 +26,8 @@ mod output;
 mod pack;
 mod profile;
 mod record;
+#[cfg(feature = "formats")]
+mod recorder;
 mod session;
 mod simulation;
 mod state;
@@ -39,6 +41,8 @@ pub use metrics::{Metrics, PopulationMetrics, WeightedMetrics};
 pub use output::Output;
 pub use profile::{Profile, Profiler, Span, StepProfile};
 pub use record::Recording;
+#[cfg(feature = "formats")]
+pub use recorder::{SpikeRecorder, TraceRecorder};
 pub use session::{Options, Session, Ticket};
 pub use simulation::{Activity, Simulation, SimulationOptions};
 pub use state::State;

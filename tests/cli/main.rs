@@ -14,6 +14,7 @@ mod night;
 mod results;
 mod sequences;
 mod shards;
+mod simulate;
 #[cfg(all(unix, feature = "arrow"))]
 mod tables;
 mod trace;

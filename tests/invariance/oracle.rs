@@ -219,7 +219,7 @@ fn dense(layer: &Layer, input: &Value, from: &[usize], to: &[usize]) -> Value {
             return Value { data, whole: false, ..*input };
         }
         Layer::Add | Layer::Flatten { .. } | Layer::Dropout { .. } => return input.clone(),
-        Layer::Input | Layer::Delay(_) | Layer::Neuron(_) => unreachable!(),
+        Layer::Input | Layer::Delay(_) | Layer::Neuron(_) | Layer::Circuit(_) => unreachable!(),
     };
     Value { data, cells, channels, whole: false }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod circuits;
 mod damage;
 mod dialect;
 mod errors;

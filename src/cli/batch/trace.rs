@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `read`, `decode` | `read`: array samples, those without a pause between as one; `decode`: an image |
 //! | `main` | `collect`: waiting for samples; `submit`: upload, and on a CPU all of the computation; `finish`: waiting for it |
+//! | `main` | of a simulation `window`: some steps, and writing what happened in them; `samples` are these steps |
 //! | `plan` | with `--profile`: the steps of the plan, on each thread of a CPU, or by the clock of a GPU |
 //! | `write` | `write`: the rows of a batch; `save`: waiting for the disk, and the journal |
 

@@ -9,7 +9,7 @@ use saltatory::train::schedule::Length;
 use saltatory::train::{Epoch, Point, Progress};
 use saltatory::{Error, Result};
 
-use crate::cli::paper::{self, Area, Drawn, FONT, INK, TEXT, TITLE, colour, decades, short};
+use saltatory::plot::paper::{self, Area, Drawn, FONT, INK, TEXT, TITLE, colour, decades, short};
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (620, 430);

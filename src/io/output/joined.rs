@@ -100,7 +100,7 @@ impl Array {
 fn blank(kind: NpyType) -> Box<dyn Read> {
     match kind {
         NpyType::F32 => Box::new(Nan(0)),
-        NpyType::U8 | NpyType::U16 => Box::new(std::io::repeat(0)),
+        NpyType::U8 | NpyType::U16 | NpyType::U32 | NpyType::F64 => Box::new(std::io::repeat(0)),
     }
 }
 

@@ -17,6 +17,10 @@ pub enum NpyType {
     U8,
     /// 16-bit unsigned.
     U16,
+    /// 32-bit unsigned.
+    U32,
+    /// 64-bit floating point.
+    F64,
 }
 
 impl NpyType {
@@ -26,10 +30,12 @@ impl NpyType {
             NpyType::F32 => 4,
             NpyType::U8 => 1,
             NpyType::U16 => 2,
+            NpyType::U32 => 4,
+            NpyType::F64 => 8,
         }
     }
 
-    /// The type of numbers in a file, if it is one of these.
+    /// The type of numbers in a file of scores or recordings of samples, if it is one of theirs.
     pub(crate) fn of(element: Element) -> Option<NpyType> {
         match (element.kind, element.big_endian) {
             (Kind::F32, false) => Some(NpyType::F32),
@@ -44,6 +50,8 @@ impl NpyType {
             NpyType::F32 => "<f4",
             NpyType::U8 => "|u1",
             NpyType::U16 => "<u2",
+            NpyType::U32 => "<u4",
+            NpyType::F64 => "<f8",
         }
     }
 }
@@ -55,6 +63,8 @@ pub enum Row<'a> {
     F32(&'a [f32]),
     U8(&'a [u8]),
     U16(&'a [u16]),
+    U32(&'a [u32]),
+    F64(&'a [f64]),
 }
 
 impl<'a> From<&'a [f32]> for Row<'a> {
@@ -75,12 +85,26 @@ impl<'a> From<&'a [u16]> for Row<'a> {
     }
 }
 
+impl<'a> From<&'a [u32]> for Row<'a> {
+    fn from(values: &'a [u32]) -> Self {
+        Row::U32(values)
+    }
+}
+
+impl<'a> From<&'a [f64]> for Row<'a> {
+    fn from(values: &'a [f64]) -> Self {
+        Row::F64(values)
+    }
+}
+
 impl Row<'_> {
     fn kind(&self) -> (NpyType, usize) {
         match self {
             Row::F32(values) => (NpyType::F32, values.len()),
             Row::U8(values) => (NpyType::U8, values.len()),
             Row::U16(values) => (NpyType::U16, values.len()),
+            Row::U32(values) => (NpyType::U32, values.len()),
+            Row::F64(values) => (NpyType::F64, values.len()),
         }
     }
 
@@ -89,6 +113,8 @@ impl Row<'_> {
             Row::F32(values) => values.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
             Row::U8(values) => file.write_all(values),
             Row::U16(values) => values.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
+            Row::U32(values) => values.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
+            Row::F64(values) => values.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
         }
     }
 }
@@ -130,6 +156,19 @@ impl Rows {
         }
         row.write(&mut self.file).map_err(|e| Error::io(self.file.target(), e))?;
         self.count += 1;
+        Ok(())
+    }
+
+    /// Appends as many rows as there are.
+    pub fn write_all(&mut self, rows: Row<'_>) -> Result<()> {
+        let (kind, length) = rows.kind();
+        let row = self.row_len().max(1);
+        if kind != self.kind || !length.is_multiple_of(row) {
+            let message = format!("row {}: expected rows of {row} {:?}, got {length} {kind:?}", self.count, self.kind);
+            return Err(Error::file(self.file.target(), message));
+        }
+        rows.write(&mut self.file).map_err(|e| Error::io(self.file.target(), e))?;
+        self.count += (length / row) as u64;
         Ok(())
     }
 

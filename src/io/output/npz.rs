@@ -125,6 +125,18 @@ impl NpzWriter {
         }
     }
 
+    /// Appends whole rows to an array, one behind the other.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the type is not that of the array or the last row is not whole, [`Error::Io`] where they cannot
+    /// be written.
+    pub fn write_rows<'a>(&mut self, array: usize, all: impl Into<Row<'a>>) -> Result<()> {
+        match self.arrays.get_mut(array) {
+            Some((_, rows)) => rows.write_all(all.into()),
+            None => Err(Error::file(&self.path, format!("expected one of {} arrays, got {array}", self.arrays.len()))),
+        }
+    }
+
     /// Appends `rows` rows to an array, as bytes.
     pub(crate) fn copy_rows(&mut self, array: usize, from: &mut dyn Read, rows: u64) -> Result<()> {
         match self.arrays.get_mut(array) {

@@ -42,14 +42,32 @@ impl<'a> Keys<'a> {
 
     /// A table inside this one, by its key.
     pub fn inside(&self, key: &str, table: Table) -> Keys<'a> {
+        self.part(format!("`{key}`"), table)
+    }
+
+    /// A table of a list in this one; errors call it `what`.
+    pub fn part(&self, what: impl AsRef<str>, table: Table) -> Keys<'a> {
+        Keys { origin: self.origin, place: self.place_of(what), table }
+    }
+
+    /// The same table, a part of `all`, once it has a name.
+    pub fn called(self, all: &Keys, what: impl AsRef<str>) -> Self {
+        Keys { place: all.place_of(what), ..self }
+    }
+
+    fn place_of(&self, what: impl AsRef<str>) -> String {
         let between = if self.place.is_empty() { "" } else { ": " };
-        Keys { origin: self.origin, place: format!("{}{between}`{key}`", self.place), table }
+        format!("{}{between}{}", self.place, what.as_ref())
+    }
+
+    /// The file.
+    pub fn origin(&self) -> &'a Path {
+        self.origin
     }
 
     /// An error about the whole table.
     pub fn fail(&self, message: impl AsRef<str>) -> Error {
-        let between = if self.place.is_empty() { "" } else { ": " };
-        Error::file(self.origin, format!("{}{between}{}", self.place, message.as_ref()))
+        Error::file(self.origin, self.place_of(message))
     }
 
     /// An error about one key.
@@ -175,11 +193,16 @@ impl<'a> Keys<'a> {
 
     /// `value` as numbers: one, or nested arrays of equal length.
     pub fn as_numbers(&self, key: &str, value: &Value) -> Result<Numbers> {
+        self.as_array(key, value, "a number, an array of numbers (rows of equal length), or a tensor's name")
+    }
+
+    /// The same, where errors say that something else was expected.
+    pub fn as_array(&self, key: &str, value: &Value, expected: &str) -> Result<Numbers> {
         let mut numbers = Numbers { shape: shape_of(value), values: Vec::new() };
         if collect(value, &numbers.shape, &mut numbers.values) {
             Ok(numbers)
         } else {
-            Err(self.mismatch(key, "a number, an array of numbers (rows of equal length), or a tensor's name", value))
+            Err(self.mismatch(key, expected, value))
         }
     }
 }

@@ -1,9 +1,11 @@
 //! One `[[layer]]` of a network file.
 
+use std::sync::Arc;
+
 use toml::Value;
 
 use super::keys::{Keys, SIZES};
-use super::neuron;
+use super::{circuit, neuron};
 use crate::error::Result;
 use crate::layer::{BatchNorm, Conv, Layer, Linear, Padding, Pool, PoolKind};
 use crate::network::checkpoint::slots;
@@ -28,6 +30,7 @@ const DENSE: [(&str, &[&str]); 13] = [
 const CONV: &[&str] =
     &["out_channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "weights", "tensors"];
 const POOL: &[&str] = &["kernel", "stride", "padding", "axes"];
+const CIRCUIT: &str = "circuit";
 const NEURONS: [&str; 8] = ["if", "lif", "plif", "cuba_lif", "li", "cuba_li", "integrator", "threshold"];
 const COMMON: [&str; 3] = ["name", "type", "from"];
 
@@ -49,7 +52,7 @@ pub(super) struct Parsed {
 
 /// The names of all types.
 pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
-    DENSE.iter().map(|(kind, _)| *kind).chain(NEURONS)
+    DENSE.iter().map(|(kind, _)| *kind).chain(NEURONS).chain([CIRCUIT])
 }
 
 /// Reads what is particular to a type; `None` where there is no such type.
@@ -60,6 +63,11 @@ pub(super) fn read(keys: &mut Keys, kind: &str, name: &str) -> Result<Option<Par
         let recurrent = recurrent(keys, name)?;
         let layer = Layer::Neuron(neuron::read(model, keys, &mut tensors)?);
         return Ok(Some(Parsed { layer, tensors, recurrent }));
+    }
+    if kind == CIRCUIT {
+        keys.only(&[&COMMON[..], &circuit::KEYS].concat())?;
+        let layer = Layer::Circuit(Arc::new(circuit::read(keys)?));
+        return Ok(Some(Parsed { layer, tensors, recurrent: None }));
     }
     let Some((_, allowed)) = DENSE.iter().find(|(dense, _)| *dense == kind) else { return Ok(None) };
     keys.only(&[&COMMON[..], allowed].concat())?;

@@ -52,6 +52,7 @@
 //! | `delay` | `steps` |
 //! | `dropout` | `p` |
 //! | `add` | |
+//! | `circuit` | `seed` `population` `projection`, see below |
 //! | `if` | `r` `threshold` `v_reset` |
 //! | `lif` | as `if`, and `tau` or `decay` (`beta`), `v_leak`, `decay_input` |
 //! | `plif` | `w` or `tau`, `v_leak` `threshold` `v_reset` |
@@ -64,6 +65,47 @@
 //! population, `recurrent = { weights = "l1.recurrent", bias = true }` feeds its spikes back one step later, through
 //! a linear layer that is called as the population with `.w_rec` behind it.
 
+//!
+//! # Circuits
+//!
+//! A file with `[[population]]` and `[[projection]]` in place of layers is a circuit alone: `saltatory simulate` runs it.
+//! As `[[layer]]` of the type `circuit` it is a part of a network, and has `[[layer.population]]` and `[[layer.projection]]`;
+//! what begins with such a layer may do without `[input]`, and `from = []` says that a circuit takes nothing.
+//!
+//! ```toml
+//! name = "balanced"
+//! dt = 0.1                                  # ms; the default of a circuit alone
+//! seed = 42                                 # 64 bits, with a sign; default: 0
+//!
+//! [[population]]
+//! name = "exc"
+//! size = 800
+//! cell = "IF_curr_exp"                      # PyNN's names: neuron::cell::CellType
+//! parameters = { tau_m = 20.0 }             # defaults: PyNN's
+//! v_init = { uniform = [-65.0, -50.0] }     # mV; default: at rest
+//! i_offset = 0.1                            # nA, in place of that of `parameters`
+//! background = { rate = 8000.0, weight = 0.1, receptor = "excitatory" } # Hz, nA (uS, mV)
+//! currents = [[100.0, 0.5], [200.0, 0.0]]   # from which ms on, nA
+//! probes = [0, 1, 2]                        # cells whose potentials are recorded
+//!
+//! [[projection]]
+//! from = "exc"
+//! to = "exc"
+//! connector = { fixed_probability = 0.1 }
+//! weight = { normal = [0.1, 0.02], clip = [0.0, 1.0] } # nA, uS of conductances, mV where potentials jump
+//! delay = 1.5                               # ms; default: 1
+//! receptor = "excitatory"                   # or "inhibitory"; default: by the sign of the weights
+//! allow_self_connections = false            # default: true
+//! procedural = true                         # synapses are drawn again by every spike; default: false
+//! ```
+//!
+//! | what | how |
+//! |---|---|
+//! | a number that may be drawn | `0.1`, `{ uniform = [low, high] }`, `{ normal = [mean, deviation] }` with or without `clip = [low, high]`, `{ lognormal = [mean, deviation] }` of the logarithm |
+//! | a connector | `"all_to_all"`, `"one_to_one"`, `{ fixed_probability = p }`, `{ fixed_number_post = n }`, `{ fixed_number_pre = n }`, `{ fixed_total_number = n }`, `{ from_list = [[source, target, weight, delay], ...] }`, `{ from_list = "synapses.npy" }` (or CSV), beside the network file |
+//! | spike times of `SpikeSourceArray`, ms | `parameters = { spike_times = [[1.0, 2.5], [4.0]] }`, a list for each cell, or one that all share |
+
+mod circuit;
 mod keys;
 mod layer;
 pub(crate) mod neuron;

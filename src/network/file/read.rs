@@ -8,7 +8,7 @@ use toml::Value;
 use super::keys::Keys;
 use super::layer::{self, MAX_STEPS, Parsed, Tensors};
 use super::text::{table, text};
-use super::{Binding, NetworkFile};
+use super::{Binding, NetworkFile, circuit};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Linear};
 use crate::network::nearest::listed;
@@ -35,12 +35,16 @@ pub fn read(path: impl AsRef<Path>) -> Result<NetworkFile> {
 /// [`Error::File`] with the line and column of a fault in the TOML, or with the layer and key of any other.
 pub fn parse(text: &str, origin: &Path) -> Result<NetworkFile> {
     let mut keys = Keys::new(origin, "", table(text, origin)?);
+    if circuit::KEYS.iter().any(|key| keys.has(key)) && !keys.has("layer") {
+        return circuit_alone(keys, origin);
+    }
     keys.only(&TOP)?;
     let train = keys.table("train")?.map(|table| Recipe::read(keys.inside("train", table))).transpose()?;
+    let has_input = keys.has("input");
     let network = header(&mut keys, origin)?;
     let mut file = NetworkFile { network, bindings: Vec::new(), train, origin: origin.into() };
     let mut reader = Reader { file: &mut file, sources: Vec::new(), loops: Vec::new() };
-    let last = reader.layers(&mut keys)?;
+    let last = reader.layers(&mut keys, has_input)?;
     reader.connect(&keys)?;
     reader.close_loops().and_then(|()| file.network.check()).map_err(|e| keys.fail(e.to_string()))?;
     file.network.output = match keys.text("output")? {
@@ -53,15 +57,34 @@ pub fn parse(text: &str, origin: &Path) -> Result<NetworkFile> {
     Ok(file)
 }
 
-/// Everything but the layers.
-fn header(keys: &mut Keys, origin: &Path) -> Result<Network> {
+/// A file that is a circuit and nothing else.
+fn circuit_alone(mut keys: Keys, origin: &Path) -> Result<NetworkFile> {
+    keys.only(&[&["name", "dt"], &circuit::KEYS[..]].concat())?;
+    let (name, dt) = (name(&mut keys, origin)?, time_step(&mut keys, circuit::DT)?);
+    let circuit = circuit::read(&mut keys)?;
+    circuit.check(dt).map_err(|e| keys.fail(e.to_string()))?;
+    let network = Network::of_circuit(name, circuit, dt);
+    Ok(NetworkFile { network, bindings: Vec::new(), train: None, origin: origin.into() })
+}
+
+fn name(keys: &mut Keys, origin: &Path) -> Result<String> {
     let stem = || origin.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
-    let name = keys.text("name")?.unwrap_or_else(stem);
-    let dialect = dialect(keys)?.unwrap_or_default();
-    let dt = keys.number("dt")?.unwrap_or(dialect.native_dt());
+    Ok(keys.text("name")?.unwrap_or_else(stem))
+}
+
+fn time_step(keys: &mut Keys, default: f64) -> Result<f64> {
+    let dt = keys.number("dt")?.unwrap_or(default);
     if !(dt.is_finite() && dt > 0.0) {
         return Err(keys.fail_at("dt", format!("expected a number above zero, got {dt}")));
     }
+    Ok(dt)
+}
+
+/// Everything but the layers. Only what begins with a circuit may do without an input.
+fn header(keys: &mut Keys, origin: &Path) -> Result<Network> {
+    let name = name(keys, origin)?;
+    let dialect = dialect(keys)?.unwrap_or_default();
+    let dt = time_step(keys, dialect.native_dt())?;
     let steps = keys.size("steps", 1..=MAX_STEPS)?;
     let readout = match keys.take("readout") {
         None => None,
@@ -71,6 +94,7 @@ fn header(keys: &mut Keys, origin: &Path) -> Result<Network> {
     };
     let input: InputSpec = match keys.table("input")? {
         Some(table) => table.try_into().map_err(|e| keys.fail_at("input", e.to_string().trim().replace('\n', ", ")))?,
+        None if begins_with_circuit(keys) => InputSpec::default(),
         None => return Err(keys.fail("`[input]` with its `shape` is missing")),
     };
     let rules = match keys.table("rules")? {
@@ -82,6 +106,17 @@ fn header(keys: &mut Keys, origin: &Path) -> Result<Network> {
         None => RuleChanges::default(),
     };
     Ok(Network { name, input, nodes: Vec::new(), edges: Vec::new(), output: 0, dialect, rules, dt, steps, readout })
+}
+
+/// Whether the first layer is a circuit, which needs no input.
+fn begins_with_circuit(keys: &mut Keys) -> bool {
+    let layers = keys.take("layer");
+    let first = layers.as_ref().and_then(|layers| layers.get(0)?.get("type")?.as_str());
+    let begins = first == Some("circuit");
+    if let Some(layers) = layers {
+        keys.put("layer", layers);
+    }
+    begins
 }
 
 /// The dialect that a file names.
@@ -105,8 +140,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads all layers; returns the last.
-    fn layers(&mut self, keys: &mut Keys) -> Result<usize> {
+    /// Reads all layers; returns the last. Where no input is described there is none: a circuit comes first.
+    fn layers(&mut self, keys: &mut Keys, has_input: bool) -> Result<usize> {
         let layers = match keys.take("layer") {
             Some(Value::Array(layers)) if layers.len() <= MAX_LAYERS => layers,
             Some(Value::Array(layers)) => {
@@ -116,7 +151,7 @@ impl Reader<'_> {
             None => return Err(keys.fail("there is no `[[layer]]`")),
         };
         let explicit = layers.iter().any(|l| l.get("type").and_then(Value::as_str) == Some("input"));
-        let mut before = (!explicit).then(|| self.push("input", Layer::Input, Vec::new()));
+        let mut before = (!explicit && has_input).then(|| self.push("input", Layer::Input, Vec::new()));
         for (position, layer) in layers.into_iter().enumerate() {
             before = Some(self.layer(keys, layer, position + 1, before)?);
         }
@@ -180,6 +215,7 @@ impl Reader<'_> {
                     }
                 }
                 (None, Some(from)) => edges.push(Edge { from, to, delay: 0 }),
+                (None, None) if matches!(network.nodes[to].layer, Layer::Circuit(_)) => {}
                 (None, None) => return Err(keys.fail(format!("{} is missing and no layer stands before", place()))),
             }
         }

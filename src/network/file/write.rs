@@ -32,6 +32,14 @@ pub fn to_toml(network: &Network) -> Result<String> {
 pub(in crate::network) fn text(network: &Network, scales: Scales) -> Result<String> {
     network.check()?;
     let mut out = Text(String::new());
+    if let Some(circuit) = network.circuit()
+        && *network == Network::of_circuit(&network.name, circuit.clone(), network.dt)
+    {
+        out.line("name", network.name.as_str());
+        out.line("dt", network.dt);
+        super::circuit::write(&mut out, circuit, "")?;
+        return Ok(out.0);
+    }
     header(&mut out, network)?;
     let mut incoming: Vec<Vec<Edge>> = vec![Vec::new(); network.nodes.len()];
     for edge in &network.edges {
@@ -41,12 +49,13 @@ pub(in crate::network) fn text(network: &Network, scales: Scales) -> Result<Stri
         if i == 0 && node.name == "input" && matches!(node.layer, Layer::Input) {
             continue;
         }
-        out.0.push_str("\n[[layer]]\n");
+        out.head("layer");
         out.line("name", node.name.as_str());
         out.line("type", node.layer.kind());
         from(&mut out, network, i, &incoming[i]);
         match &node.layer {
             Layer::Scale(_) if scales == Scales::Named => out.line("factor", format!("{}.scale", node.name)),
+            Layer::Circuit(circuit) => super::circuit::write(&mut out, circuit, "layer.")?,
             layer => particular(&mut out, layer)?,
         }
     }
@@ -54,15 +63,20 @@ pub(in crate::network) fn text(network: &Network, scales: Scales) -> Result<Stri
 }
 
 /// TOML, line by line.
-struct Text(String);
+pub(super) struct Text(String);
 
 impl Text {
-    fn line(&mut self, key: &str, value: impl Into<Value>) {
+    /// Begins a table of a list.
+    pub fn head(&mut self, list: &str) {
+        let _ = writeln!(self.0, "\n[[{list}]]");
+    }
+
+    pub fn line(&mut self, key: &str, value: impl Into<Value>) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{key} = {}", value.into());
     }
 
-    fn sizes(&mut self, key: &str, sizes: &[usize]) {
+    pub fn sizes(&mut self, key: &str, sizes: &[usize]) {
         self.line(key, sizes.iter().map(|&n| n as i64).collect::<Vec<_>>());
     }
 
@@ -84,8 +98,10 @@ fn header(out: &mut Text, network: &Network) -> Result<()> {
         out.line("readout", readout.name());
     }
     out.line("output", network.nodes[network.output].name.as_str());
-    out.0.push_str("\n[input]\n");
-    out.fields(&network.input)?;
+    if network.input != Default::default() || network.nodes.iter().any(|node| matches!(node.layer, Layer::Input)) {
+        out.0.push_str("\n[input]\n");
+        out.fields(&network.input)?;
+    }
     if network.rules != Default::default() {
         out.0.push_str("\n[rules]\n");
         out.fields(&network.rules)?;
@@ -103,6 +119,10 @@ fn from(out: &mut Text, network: &Network, node: usize, edges: &[Edge]) {
         ),
     };
     match edges {
+        // A circuit that stands behind others and takes nothing from them.
+        [] if node > 0 && matches!(network.nodes[node].layer, Layer::Circuit(_)) => {
+            out.line("from", Vec::<Value>::new())
+        }
         [] => {}
         [Edge { from, delay: 0, .. }] if from + 1 == node => {}
         [edge] => out.line("from", source(edge)),
@@ -141,8 +161,7 @@ fn particular(out: &mut Text, layer: &Layer) -> Result<()> {
         },
         Layer::Dropout { p } => out.line("p", shortest(*p)),
         Layer::Neuron(neuron) => return neuron_keys(out, neuron),
-        Layer::Circuit(_) => return Err(Error::Request("circuits cannot be written yet".into())),
-        Layer::Input | Layer::Add => {}
+        Layer::Input | Layer::Add | Layer::Circuit(_) => {}
     }
     Ok(())
 }

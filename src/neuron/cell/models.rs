@@ -299,6 +299,43 @@ pub enum CellType {
 }
 
 impl CellType {
+    /// The names of all types in files.
+    pub const NAMES: [&str; 11] = [
+        "IF_curr_exp",
+        "IF_curr_exp_threshold",
+        "IF_curr_delta",
+        "IF_cond_exp",
+        "EIF_cond_exp_isfa_ista",
+        "EIF_curr_exp",
+        "QIF_curr_exp",
+        "Izhikevich",
+        "SpikeSourcePoisson",
+        Self::SPIKE_SOURCE_ARRAY,
+        "Input",
+    ];
+
+    /// The name of the type whose parameter is not numbers but lists of them.
+    pub(crate) const SPIKE_SOURCE_ARRAY: &str = "SpikeSourceArray";
+
+    /// The names of a type's parameters in files; `None`: there is no such type.
+    pub fn parameter_names(name: &str) -> Option<Vec<&'static str>> {
+        let names = |parameters: Vec<(&'static str, f64)>| parameters.into_iter().map(|(name, _)| name).collect();
+        Some(match name {
+            "IF_curr_exp" => names(IfCurrExp::default().parameters()),
+            "IF_curr_exp_threshold" => names(IfCurrExpThreshold::default().parameters()),
+            "IF_curr_delta" => names(IfCurrDelta::default().parameters()),
+            "IF_cond_exp" => names(IfCondExp::default().parameters()),
+            "EIF_cond_exp_isfa_ista" => names(EifCondExp::default().parameters()),
+            "EIF_curr_exp" => names(EifCurrExp::default().parameters()),
+            "QIF_curr_exp" => names(QifCurrExp::default().parameters()),
+            "Izhikevich" => names(Izhikevich::default().parameters()),
+            "SpikeSourcePoisson" => names(SpikeSourcePoisson::default().parameters()),
+            Self::SPIKE_SOURCE_ARRAY => vec!["spike_times"],
+            "Input" => Vec::new(),
+            _ => return None,
+        })
+    }
+
     /// The name in files.
     pub fn name(&self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use saltatory::{Error, Result};
 use super::case::Case;
 use super::line::Rates;
 use super::sweep::Measured;
-use crate::cli::paper;
+use saltatory::plot::paper;
 
 /// A chart in the making; drawn when all is known.
 pub struct Chart {

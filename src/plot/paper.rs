@@ -1,21 +1,27 @@
-//! What charts are drawn on.
+//! What pictures are drawn on.
+
+#![allow(missing_docs)] // shared with the command line; its types are those of plotters
 
 use std::error::Error;
+use std::io::Write;
 use std::path::Path;
 
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
-/// The font's name, as labels refer to it: the program brings it along, since a machine may have none.
+use crate::io::output::AtomicFile;
+
+/// The font's name, as labels refer to it: the library brings it along, since a machine may have none.
 pub const FONT: &str = "chart";
 /// Pixels of a line of text, and of a title.
 pub const TEXT: i32 = 15;
 pub const TITLE: i32 = 18;
 pub const INK: RGBColor = RGBColor(50, 50, 50);
 
-/// Ours first, then peers in the order in which they come.
+/// In the order in which things come.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 98, 177),
     RGBColor(230, 120, 20),
@@ -40,7 +46,10 @@ pub fn draw(path: &Path, size: (u32, u32), about: &str, with: impl FnOnce(&Area<
         with(&rest)?;
         paper.present()?;
     }
-    Ok(image::save_buffer(path, &pixels, size.0, size.1, image::ExtendedColorType::Rgb8)?)
+    let mut file = AtomicFile::create(path)?;
+    PngEncoder::new(&mut file).write_image(&pixels, size.0, size.1, ExtendedColorType::Rgb8)?;
+    file.flush()?;
+    Ok(file.commit()?)
 }
 
 pub fn colour(of: usize) -> RGBColor {
@@ -50,6 +59,51 @@ pub fn colour(of: usize) -> RGBColor {
 /// Text that ends, begins or is centred at a point, and is as high above it as below.
 pub fn text(at: HPos) -> TextStyle<'static> {
     (FONT, TEXT).into_font().color(&INK).pos(Pos::new(at, VPos::Center))
+}
+
+/// A time axis from steps to steps of `dt` ms: its limits, and its unit, of which a millisecond has `scale`.
+pub struct Time {
+    pub from: f64,
+    pub to: f64,
+    scale: f64,
+    pub label: &'static str,
+}
+
+impl Time {
+    pub fn new(first_step: u64, end_step: u64, dt: f64) -> Time {
+        let long = (end_step - first_step) as f64 * dt >= 5000.0;
+        let (scale, label) = if long { (1e-3, "time, s") } else { (1.0, "time, ms") };
+        let at = |step: u64| step as f64 * dt * scale;
+        Time { from: at(first_step), to: at(end_step.max(first_step + 1)), scale, label }
+    }
+
+    /// Where a time in ms is.
+    pub fn of(&self, ms: f64) -> f64 {
+        ms * self.scale
+    }
+
+    /// Where a time in ms is among so many pixels.
+    pub fn pixel(&self, ms: f64, pixels: i32) -> i32 {
+        (f64::from(pixels) * (self.of(ms) - self.from) / (self.to - self.from)) as i32
+    }
+}
+
+/// The number from 1, 2 and 5 times powers of ten that is next above.
+pub fn round_up(x: f64) -> f64 {
+    let power = 10f64.powf(x.max(f64::MIN_POSITIVE).log10().floor());
+    [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|&n| n >= x * (1.0 - 1e-9)).unwrap_or(10.0 * power)
+}
+
+/// A whole number with its order: 1st, 2nd, 3rd, 4th.
+pub fn nth(n: usize) -> String {
+    let ending = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{ending}")
 }
 
 /// The whole powers of ten around values, with room at both ends.
@@ -75,7 +129,13 @@ pub fn short(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{decades, short};
+    use super::{decades, nth, round_up, short};
+
+    #[test]
+    fn numbers_are_round() {
+        assert_eq!([0.03, 1.0, 1.1, 4.0, 700.0].map(round_up), [0.05, 1.0, 2.0, 5.0, 1000.0]);
+        assert_eq!([1, 2, 3, 11, 22, 112].map(nth), ["1st", "2nd", "3rd", "11th", "22nd", "112th"]);
+    }
 
     #[test]
     fn numbers_are_short() {

@@ -1,8 +1,11 @@
 //! `saltatory inspect`: a network as people read it.
 
+mod circuit;
+
 use std::fmt::Write;
 
 use clap::Args;
+use saltatory::circuit::Circuit;
 use saltatory::layer::Layer;
 use saltatory::network::{Readout, compile, compile_training};
 use saltatory::neuron::Rules;
@@ -16,6 +19,9 @@ use serde_json::{Value, json};
 use super::model::Model;
 use super::report::{footprint, short};
 use super::{Outcome, print};
+
+/// Synapses that are drawn without being asked for: a second's work.
+const MOST_SYNAPSES: f64 = 5e7;
 
 /// The options of `inspect`.
 #[derive(Args, Debug)]
@@ -60,6 +66,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         meter: false,
         ..Request::default()
     };
+    if let Some(circuit) = network.circuit() {
+        return circuit_alone(arguments, &network, circuit);
+    }
     // A network without weights can be looked at; its plan is that for any weights.
     let mut weighted = network.clone();
     if weighted.nodes.iter().all(|node| node.layer.parameter_count() == 0) {
@@ -80,6 +89,38 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Err(error) => print(&format!("\nno plan: {error}\n"))?,
         Ok(_) => {}
     }
+    Ok(Outcome::Good)
+}
+
+/// Shows a circuit, and the plan of a window of a simulation.
+fn circuit_alone(arguments: &Arguments, network: &Network, circuit: &Circuit) -> Result<Outcome> {
+    if arguments.training {
+        return Err(Error::layer(&network.name, "circuits have no gradients: they cannot be trained"));
+    }
+    let request = Request {
+        steps: arguments.model.steps.unwrap_or(1),
+        readout: Readout::Last,
+        streaming: true,
+        record: true,
+        meter: false,
+        ..Request::default()
+    };
+    // A plan holds all synapses: of very many they are drawn only where it is asked for.
+    let stored: f64 = circuit.projections.iter().filter(|p| !p.procedural).map(|p| circuit.expected_synapses(p)).sum();
+    let plan = (arguments.plan || stored <= MOST_SYNAPSES).then(|| compile(network, &request)).transpose()?;
+    let plan_text = plan.as_ref().filter(|_| arguments.plan).map(ToString::to_string);
+    if arguments.json {
+        let mut json = circuit::as_json(circuit);
+        json["name"] = json!(network.name);
+        json["dt_ms"] = json!(network.dt);
+        json["constant_bytes"] = json!(plan.as_ref().map(Plan::constant_bytes));
+        json["work_bytes"] = json!(plan.as_ref().map(Plan::sample_bytes));
+        json["plan"] = json!(plan_text);
+        print(&format!("{json:#}\n"))?;
+        return Ok(Outcome::Good);
+    }
+    print(&format!("{}  a circuit, dt {} ms\n{}", network.name, network.dt, circuit::as_text(circuit, plan.as_ref())))?;
+    plan_text.map_or(Ok(()), |plan| print(&format!("\n{plan}")))?;
     Ok(Outcome::Good)
 }
 
@@ -121,6 +162,11 @@ fn as_text(network: &Network, plan: Option<&Plan>) -> Result<String> {
         let (kind, shape, notes) = (node.layer.kind(), shape_text(shape), notes(network, i));
         let line = format!("  {:<wide$}  {kind:<10}  {shape:<11}  {parameters:>10}  {notes}", node.name);
         let _ = writeln!(out, "{}", line.trim_end());
+    }
+    for node in &network.nodes {
+        if let Layer::Circuit(of) = &node.layer {
+            let _ = write!(out, "\ncircuit `{}`\n{}", node.name, circuit::as_text(of, None));
+        }
     }
     let total: usize = network.nodes.iter().map(|n| n.layer.parameter_count()).sum();
     let _ = writeln!(out, "\nparameters {total}  ({})", bytes_text(footprint(network) as u128));
@@ -198,6 +244,7 @@ fn as_json(network: &Network, plan: Option<&Plan>, with_plan: bool) -> Result<Va
             "parameters": node.layer.parameter_count(),
             "from": from.map(|e| json!({ "layer": network.nodes[e.from].name, "delay": e.delay })).collect::<Vec<_>>(),
             "rules": rules,
+            "circuit": if let Layer::Circuit(of) = &node.layer { circuit::as_json(of) } else { Value::Null },
         })
     }).collect();
     let weighted = plan
