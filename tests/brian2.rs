@@ -42,8 +42,8 @@ struct Run {
     spikes: Vec<Spike>,
     /// Of all neurons after every step, where they are recorded.
     potentials: Vec<f64>,
-    /// Smallest distance of a potential to its threshold, where they are recorded.
-    margin: f64,
+    /// Of every step the smallest distance of a potential to its threshold, where they are recorded.
+    margins: Vec<f64>,
     /// Seconds of building, and of running.
     seconds: [f64; 2],
 }
@@ -93,12 +93,14 @@ fn theirs(circuit: &Circuit, steps: usize, seed: u64, record: bool) -> Result<Ru
         let number = |at: usize| u32::from_le_bytes(spike[4 * at..][..4].try_into().unwrap());
         (number(0).into(), number(1) as usize, number(2) as usize)
     });
-    let potentials = if record { std::fs::read(folder.path().join("potentials")).unwrap() } else { Vec::new() };
-    let potentials = potentials.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+    let numbers = |name: &str| -> Vec<f64> {
+        let bytes = if record { std::fs::read(folder.path().join(name)).unwrap() } else { Vec::new() };
+        bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect()
+    };
     Ok(Run {
         spikes: spikes.collect(),
-        potentials: potentials.collect(),
-        margin: number("margin"),
+        potentials: numbers("potentials"),
+        margins: numbers("margins"),
         seconds: [number("build"), number("run")],
     })
 }
@@ -116,7 +118,7 @@ fn ours(circuit: &Circuit, steps: usize) -> Run {
         Ok(())
     });
     each.unwrap();
-    Run { spikes, potentials, margin: f64::NAN, seconds: [built, start.elapsed().as_secs_f64()] }
+    Run { spikes, potentials, margins: Vec::new(), seconds: [built, start.elapsed().as_secs_f64()] }
 }
 
 /// Numbers that are the same everywhere.
@@ -146,7 +148,10 @@ impl Draw {
 }
 
 const STEPS: usize = 3000;
-const [SOURCES, EXCITATORY, INHIBITORY]: [usize; 3] = [50, 60, 20];
+/// Cells of each population.
+const SOURCES: usize = 50;
+const EXCITATORY: usize = 60;
+const INHIBITORY: usize = 20;
 
 /// Weights of what comes from the sources, of excitation and of inhibition; a current for a while.
 struct Drive {
@@ -183,26 +188,37 @@ fn network(cells: [CellType; 2], drive: &Drive, seed: u64) -> Circuit {
     circuit
 }
 
-/// Every spike is Brian2's, and every potential is, as far as f32 goes: no potential comes as near to a threshold as the two
-/// are apart, so that no spike is as Brian2's by chance. In hundreds of spikes that is so for few seeds: they are chosen.
-fn agrees(what: &str, cells: [impl Into<CellType>; 2], drive: &Drive, seed: u64) {
+/// Every spike is Brian2's, and potentials are, as far as f32 goes. Seeds are such that no potential comes so near to its
+/// threshold that rounding decides; where one does, a spike is a step early or late, and everything parts behind it.
+fn agrees(what: &str, cells: [impl Into<CellType>; 2], drive: &Drive, seed: u64, tolerance: f64) {
+    let seed = std::env::var("BRIAN_SEED").map_or(seed, |s| s.parse().unwrap());
     let circuit = network(cells.map(Into::into), drive, seed);
     let ours = ours(&circuit, STEPS);
     let theirs = match theirs(&circuit, STEPS, 1, true) {
         Ok(theirs) => theirs,
         Err(reason) => return println!("skipped {what}: {reason}"),
     };
+    let neurons = EXCITATORY + INHIBITORY;
+    assert_eq!([ours.potentials.len(), theirs.potentials.len()], [STEPS * neurons; 2], "{what}");
+    let apart = ours.potentials.iter().zip(&theirs.potentials).map(|(a, b)| (a - b).abs());
+    let apart: Vec<f64> = apart.collect();
+    let largest = |steps: usize| apart[..steps * neurons].iter().fold(0.0, |most: f64, off| most.max(*off));
     let parted = ours.spikes.iter().zip(&theirs.spikes).find(|(a, b)| a != b);
-    let [(a, apart), (b, _)] = [&ours, &theirs].map(|run| {
-        let off = run.potentials.iter().zip(&theirs.potentials).map(|(a, b)| (a - b).abs());
-        (run.potentials.len(), off.fold(0.0, f64::max))
-    });
-    let neurons = ours.spikes.iter().filter(|spike| spike.1 > 0).count();
-    println!("{what}: {neurons} spikes, potentials {apart:.1e} apart, nearest to a threshold {:.1e}", theirs.margin);
-    assert_eq!((parted, ours.spikes.len()), (None, theirs.spikes.len()), "{what}");
-    assert_eq!((a, b), (STEPS * (EXCITATORY + INHIBITORY), a), "{what}");
-    assert!(neurons >= 300, "{what}: {neurons} spikes");
-    assert!(apart < theirs.margin, "{what}: {apart} apart, {} from a threshold", theirs.margin);
+    if let Some((a, b)) = parted {
+        let step = a.0.min(b.0) as usize;
+        let nearest = theirs.margins[..=step].iter().fold(f64::INFINITY, |least: f64, off| least.min(*off));
+        panic!(
+            "{what}: {a:?} here, {b:?} in Brian2; {:.1e} apart before, {nearest:.1e} from a threshold",
+            largest(step)
+        );
+    }
+    assert_eq!(ours.spikes.len(), theirs.spikes.len(), "{what}");
+    let nearest = theirs.margins.iter().fold(f64::INFINITY, |least: f64, off| least.min(*off));
+    let fired = ours.spikes.iter().filter(|spike| spike.1 > 0).count();
+    let off = largest(STEPS);
+    println!("{what}: {fired} spikes, potentials {off:.1e} apart, nearest to a threshold {nearest:.1e}");
+    assert!(fired >= 300, "{what}: {fired} spikes");
+    assert!(off < tolerance, "{what}: potentials {off} apart");
 }
 
 const CURRENTS: Drive = Drive { source: 0.25, excitation: 0.15, inhibition: -0.6, current: 0.2 };
@@ -212,21 +228,21 @@ const CONDUCTANCES: Drive = Drive { source: 0.005, excitation: 0.003, inhibition
 fn if_curr_exp() {
     let excite = IfCurrExp { tau_refrac: 2.0, tau_syn_i: 8.0, ..Default::default() };
     let inhibit = IfCurrExp { tau_m: 12.0, tau_refrac: 0.0, i_offset: 0.1, ..Default::default() };
-    agrees("IF_curr_exp", [excite, inhibit], &CURRENTS, 1);
+    agrees("IF_curr_exp", [excite, inhibit], &CURRENTS, 1, 1e-3);
 }
 
 #[test]
 fn if_curr_exp_with_adaptation() {
     let excite = IfCurrExp { tau_refrac: 2.0, b: 0.3, ..Default::default() };
     let inhibit = IfCurrExp { tau_m: 12.0, a: 0.01, b: 0.1, tau_w: 30.0, ..Default::default() };
-    agrees("IF_curr_exp with adaptation", [excite, inhibit], &CURRENTS, 1);
+    agrees("IF_curr_exp with adaptation", [excite, inhibit], &CURRENTS, 1, 1e-3);
 }
 
 #[test]
 fn if_curr_exp_threshold() {
     let excite = IfCurrExpThreshold { tau_refrac: 2.0, theta_jump: 2.0, ..Default::default() };
     let inhibit = IfCurrExpThreshold { tau_m: 12.0, tau_theta: 30.0, ..Default::default() };
-    agrees("IF_curr_exp_threshold", [excite, inhibit], &CURRENTS, 1);
+    agrees("IF_curr_exp_threshold", [excite, inhibit], &CURRENTS, 1, 1e-3);
 }
 
 #[test]
@@ -234,43 +250,44 @@ fn if_curr_delta() {
     let excite = IfCurrDelta { tau_refrac: 2.0, ..Default::default() };
     let inhibit = IfCurrDelta { tau_m: 12.0, i_offset: 0.4, ..Default::default() };
     let drive = Drive { source: 1.2, excitation: 0.6, inhibition: -3.0, current: 0.2 };
-    agrees("IF_curr_delta", [excite, inhibit], &drive, 1);
+    agrees("IF_curr_delta", [excite, inhibit], &drive, 1, 1e-3);
 }
 
 #[test]
 fn if_cond_exp() {
     let excite = IfCondExp { tau_refrac: 2.0, tau_syn_i: 8.0, ..Default::default() };
     let inhibit = IfCondExp { tau_m: 12.0, i_offset: 0.1, ..Default::default() };
-    agrees("IF_cond_exp", [excite, inhibit], &CONDUCTANCES, 1);
+    agrees("IF_cond_exp", [excite, inhibit], &CONDUCTANCES, 1, 1e-3);
 }
 
 #[test]
 fn eif_cond_exp_isfa_ista() {
     let excite = EifCondExp { tau_refrac: 2.0, ..Default::default() };
     let inhibit = EifCondExp { b: 0.0, i_offset: 0.1, ..Default::default() };
-    agrees("EIF_cond_exp_isfa_ista", [excite, inhibit], &CONDUCTANCES, 1);
+    agrees("EIF_cond_exp_isfa_ista", [excite, inhibit], &CONDUCTANCES, 1, 1e-3);
 }
 
 #[test]
 fn eif_curr_exp() {
     let excite = EifCurrExp { tau_refrac: 2.0, ..Default::default() };
     let inhibit = EifCurrExp { tau_m: 12.0, delta_t: 1.0, ..Default::default() };
-    agrees("EIF_curr_exp", [excite, inhibit], &CURRENTS, 1);
+    agrees("EIF_curr_exp", [excite, inhibit], &CURRENTS, 1, 1e-3);
 }
 
 #[test]
 fn qif_curr_exp() {
     let excite = QifCurrExp { tau_refrac: 2.0, a: 0.5, b: 2.0, ..Default::default() };
     let inhibit = QifCurrExp { tau_m: 12.0, ..Default::default() };
-    agrees("QIF_curr_exp", [excite, inhibit], &CURRENTS, 1);
+    agrees("QIF_curr_exp", [excite, inhibit], &CURRENTS, 1, 1e-3);
 }
 
 #[test]
 fn izhikevich() {
-    let excite = Izhikevich { d: 8.0, i_offset: 4.0, ..Default::default() };
-    let inhibit = Izhikevich { a: 0.1, i_offset: 3.0, ..Default::default() };
-    let drive = Drive { source: 2.0, excitation: 1.0, inhibition: -3.0, current: 4.0 };
-    agrees("Izhikevich", [excite, inhibit], &drive, 1);
+    // Strong and few: a potential that lingers below the upstroke grows apart by e in every ms.
+    let excite = Izhikevich { d: 8.0, ..Default::default() };
+    let inhibit = Izhikevich { a: 0.1, ..Default::default() };
+    let drive = Drive { source: 5.0, excitation: 3.0, inhibition: -5.0, current: 12.0 };
+    agrees("Izhikevich", [excite, inhibit], &drive, 1, 1e-3);
 }
 
 /// Rate and coefficient of variation behind the first 200 ms, of a network that was not at rest in between.
@@ -347,10 +364,7 @@ fn microcircuit_of_a_tenth() {
     let (a, b) = (of(&ours), of(&theirs));
     for (at, name) in POPULATIONS.iter().enumerate() {
         let published = RATES[at];
-        println!(
-            "{name:<6}{:>11.3}{:>11.3}{published:>11.3}{:>11.4}{:>11.4}",
-            a[at][0], b[at][0], a[at][1], b[at][1]
-        );
+        println!("{name:<6}{:>11.3}{:>11.3}{published:>11.3}{:>11.4}{:>11.4}", a[at][0], b[at][0], a[at][1], b[at][1]);
     }
     for (who, run) in [("ours", &ours), ("Brian2", &theirs)] {
         let factor = run.seconds[1] * 1000.0 / (steps as f64 * DT);

@@ -4,7 +4,8 @@
 
 CIRCUIT.json describes populations and projections as tests/brian2.rs writes it: synapse by synapse, or by a rule, which is
 drawn here. It says too what generates Brian2's code (`target`). FOLDER gets `spikes`, three uint32 a spike (step, population, cell), and, where the description says `record`,
-`potentials`, float64 [steps, neurons]. The last line of the output is JSON: the smallest distance to a threshold, seconds.
+`potentials`, float64 [steps, neurons], and `margins`, float64 [steps], the smallest distance of a potential to its
+threshold. The last line of the output is JSON: synapses, and the seconds of building and running.
 Exit code 77: Brian2 is not installed, and the last line says so.
 
 All is dimensionless but time. What is linear is integrated exactly, the rest by Euler, with synapses that decay exactly.
@@ -255,14 +256,14 @@ class Circuit:
         rows = numpy.concatenate(rows)
         return rows[numpy.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
 
-    def margin(self):
-        """The smallest distance of a potential to its threshold."""
-        smallest = numpy.inf
+    def margins(self):
+        """Of every step the smallest distance of a potential to its threshold."""
+        smallest = []
         for neurons, (seen, _) in zip(self.neurons, self.recorders):
             names = {**neurons.parameters, "theta": seen.theta if "theta" in neurons.threshold else 0.0}
             distance = numpy.abs(seen.v - eval(neurons.threshold, {}, names))
-            smallest = min(smallest, distance[numpy.array(seen.not_refractory, dtype=bool)].min())
-        return float(smallest)
+            smallest.append(numpy.where(seen.not_refractory, distance, numpy.inf).min(axis=0))
+        return numpy.min(smallest, axis=0)
 
 
 def main(described, folder):
@@ -283,7 +284,7 @@ def main(described, folder):
         first = lambda p: circuit.groups[p["name"]][1]
         potentials = [numpy.array(ends[p["name"]].v)[first(p) : first(p) + p["size"]] for p in own]
         numpy.concatenate(potentials).T.astype("<f8").tofile(f"{folder}/potentials")
-        said["margin"] = circuit.margin()
+        circuit.margins().astype("<f8").tofile(f"{folder}/margins")
     print(json.dumps(said))
 
 
