@@ -6,7 +6,7 @@ CIRCUIT.json describes populations and projections as tests/brian2.rs writes it:
 drawn here. It says too what generates Brian2's code (`target`). FOLDER gets `spikes`, three uint32 a spike (step, population, cell), and, where the description says `record`,
 `potentials`, float64 [steps, neurons], and `margins`, float64 [steps], the smallest distance of a potential to its
 threshold. The last line of the output is JSON: synapses, and the seconds of building and running.
-Exit code 77: Brian2 is not installed, and the last line says so.
+Exit code 77: Brian2 is not there, and the last line says so.
 
 All is dimensionless but time. What is linear is integrated exactly, the rest by Euler, with synapses that decay exactly.
 Brian2's refractory period ends a step sooner than ours, so it gets one step more.
@@ -23,8 +23,8 @@ try:
         Hz, Network, NeuronGroup, PoissonGroup, PoissonInput, SpikeGeneratorGroup, SpikeMonitor, StateMonitor, Synapses,
         TimedArray, defaultclock, ms, prefs, second, seed,
     )  # fmt: skip
-except ImportError as error:
-    print(f"Brian2 is not installed: {error}")
+except (ImportError, AttributeError) as error:  # the latter where NumPy is newer than it knows
+    print(f"Brian2 cannot be imported: {error}")
     sys.exit(MISSING)
 
 TRACES = "dg_e/dt = -g_e/tau_syn_E : 1\ndg_i/dt = -g_i/tau_syn_I : 1\n"
