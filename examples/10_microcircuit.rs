@@ -3,7 +3,7 @@
 //!     cargo run --release --example 10_microcircuit [SCALE [MS]]
 //!
 //! In full (a scale of 1) it has 77,169 cells and 0.3 billion synapses, 2.4 GB. A smaller one has that share of the cells and
-//! of their inputs, with stronger weights and a current in place of what is missing: rates stay, correlations do not.
+//! of their inputs, with stronger weights and a current in place of what is missing: rates stay nearly, correlations do not.
 
 use std::time::Instant;
 

@@ -24,7 +24,8 @@ impl Trains {
         spikes as f64 / self.0.len() as f64 / ms * 1000.0
     }
 
-    /// Coefficient of variation of the intervals between spikes, on average over cells with at least 5 spikes.
+    /// Coefficient of variation of the intervals between spikes, on average over cells with at least 5 spikes. A short
+    /// recording misses the long intervals, and makes it smaller.
     pub fn variation(&self) -> f64 {
         let of_cell = |spikes: &Vec<u32>| {
             let intervals: Vec<f64> = spikes.windows(2).map(|pair| f64::from(pair[1] - pair[0])).collect();
