@@ -319,7 +319,8 @@ impl Population {
         if self.cell.is_source() && (given || self.v_init.is_some() || !self.probes.is_empty()) {
             return Err(Error::Request(format!("{} has no potential and takes no currents", self.cell.name())));
         }
-        self.background.map_or(Ok(()), |background| background.check())
+        let conductances = self.cell.cell(dt)?.flags & crate::neuron::cell::flag::CONDUCTANCE != 0;
+        self.background.map_or(Ok(()), |background| background.check(conductances))
     }
 }
 
@@ -327,7 +328,11 @@ impl Background {
     /// More spikes in a step than this are taken for a mistake.
     const MOST_RATE: f64 = 1e9;
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, conductances: bool) -> Result<()> {
+        if conductances && self.weight < 0.0 {
+            let weight = self.weight;
+            return Err(Error::Request(format!("background: expected a conductance of zero or more, got {weight}")));
+        }
         if !(0.0..=Self::MOST_RATE).contains(&self.rate) || !self.weight.is_finite() {
             let (rate, weight) = (self.rate, self.weight);
             return Err(Error::Request(format!(

@@ -51,7 +51,12 @@ fn a_state_that_was_saved_goes_on_as_if_nothing_had_happened() {
         second.set_state(&saltatory::run::State::load(&path).unwrap()).unwrap();
         assert_eq!(second.step(), stop as u64);
         let mut spikes = Vec::new();
-        second.advance(STEPS - stop, |activity| Ok(spikes.extend(activity.spikes()))).unwrap();
+        second
+            .advance(STEPS - stop, |activity| {
+                spikes.extend(activity.spikes());
+                Ok(())
+            })
+            .unwrap();
         let expected: Vec<_> = whole.spikes.iter().copied().filter(|spike| spike.0 >= stop as u64).collect();
         assert!(spikes == expected && !spikes.is_empty(), "stopped after {stop} steps");
     }
@@ -72,7 +77,12 @@ fn the_fast_machine_equals_the_twins() {
             let options = SimulationOptions { threads: Some(threads), ..Default::default() };
             let mut simulation = Simulation::new(circuit.clone(), DT, &options).unwrap();
             let mut spikes = Vec::new();
-            simulation.advance(STEPS, |activity| Ok(spikes.extend(activity.spikes()))).unwrap();
+            simulation
+                .advance(STEPS, |activity| {
+                    spikes.extend(activity.spikes());
+                    Ok(())
+                })
+                .unwrap();
             assert!(spikes == twins.spikes, "{threads} threads");
         }
     }

@@ -4,7 +4,7 @@ use saltatory::Error;
 use saltatory::circuit::{Circuit, Connector, Distribution, Population, Projection};
 use saltatory::neuron::cell::CellType;
 use saltatory::neuron::cell::models::IfCurrDelta;
-use saltatory::run::Device;
+use saltatory::run::{Device, Simulation, SimulationOptions};
 
 use crate::support::{self, DT};
 
@@ -142,6 +142,9 @@ fn bad_circuits_are_refused_with_what_was_expected() {
         let error = circuit.check(DT).unwrap_err();
         assert!(matches!(error, Error::Request(_)) && error.to_string().contains(expected), "{error}: {expected}");
     }
+    let huge = good().projection(join(Connector::FixedTotalNumber(1 << 50)));
+    let error = Simulation::new(huge, DT, &SimulationOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("stored synapses need about 8192.0 TiB, 16.0 GiB are allowed"), "{error}");
     good().check(DT).unwrap();
     assert!(good().check(0.0).unwrap_err().to_string().contains("above zero"));
 }

@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::circuit::{Circuit, Stored, Tables};
 use crate::error::{Error, Result};
 use crate::kernel::{Edge, Kernel, cells, compact, probe, propagate, regenerate};
-use crate::plan::{CircuitInfo, Holds, Slot, Stage, StateInfo, StateKind, Step, When};
+use crate::plan::{CircuitInfo, Holds, Slot, Stage, StateInfo, StateKind, Step, When, bytes_text};
 
 /// Workgroups that share the events of a step at most: enough to fill a large GPU.
 const MOST_GROUPS: u32 = 2048;
@@ -16,6 +16,14 @@ impl Lowering<'_> {
             return Err(Error::layer(&name, "circuits have no gradients: they cannot be trained"));
         }
         let named = |e: Error| Error::layer(&name, e.to_string());
+        let stored = circuit.projections.iter().filter(|projection| !projection.procedural);
+        let bytes = STORED_BYTES * stored.map(|projection| circuit.expected_synapses(projection)).sum::<f64>();
+        if bytes > self.request.memory_limit as f64 {
+            let (needed, limit) = (bytes_text(bytes as u128), bytes_text(self.request.memory_limit as u128));
+            let what =
+                format!("its stored synapses need about {needed}, {limit} are allowed: make projections `procedural`");
+            return Err(Error::layer(&name, what));
+        }
         let tables = Tables::new(circuit, self.network.dt).map_err(named)?;
         let input = match self.graph.nodes[node].inputs.first() {
             Some(&from) => {
@@ -126,6 +134,9 @@ impl Lowering<'_> {
         }
     }
 }
+
+/// Bytes of a stored synapse.
+const STORED_BYTES: f64 = 8.0;
 
 /// The steps of a circuit.
 struct Steps {

@@ -166,7 +166,10 @@ fn fast_form<'a>(step: &Step, constants: impl Fn(usize) -> &'a [u32]) -> Option<
     match &step.kernel {
         Kernel::Add(p) => add::FastAdd::new(p).map(FastKernel::Add),
         Kernel::Cells(p) => Some(FastKernel::Cells(cells::FastCells(*p))),
-        Kernel::Propagate(p) => Some(FastKernel::Propagate(propagate::FastPropagate(*p))),
+        Kernel::Propagate(p) => {
+            let propagate = propagate::FastPropagate::new(p, constant(1)?, constant(2)?);
+            Some(FastKernel::Propagate(propagate))
+        }
         Kernel::Conv(p) => conv::FastConv::currents(p, constant(1)?).map(FastKernel::Conv),
         Kernel::ConvSpike(p) => conv::FastConv::spiking(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
         Kernel::Linear(p) => linear::FastLinear::currents(p, constant(1)?).map(FastKernel::Linear),
