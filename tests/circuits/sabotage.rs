@@ -40,7 +40,7 @@ const SABOTAGES: &[(&str, bool, ShaderEdit)] = &[
     ("decay of synapses times 1 + 2e-7", false, |_, t| {
         changed(t, "rounded(c.keep_e *", "rounded(1.0000002 * c.keep_e *")
     }),
-    ("an exponential that is off by little", false, |_, t| changed(t, "0.16666667f", "0.16666664f")),
+    ("an exponential that is off by little", false, |_, t| changed(t, "0.16666667f", "0.1667f")),
     ("adaptation sees the old potential", false, |_, t| {
         changed(t, "select(s.v, h, (c.flags & ADAPTS_LATE)", "select(s.v, s.v, (c.flags & ADAPTS_LATE)")
     }),
@@ -53,7 +53,7 @@ const SABOTAGES: &[(&str, bool, ShaderEdit)] = &[
     ("gaps are one longer", true, |_, t| changed(t, "next += gap;", "next += gap + 1u;")),
     ("delays are drawn with the weights", true, |_, t| changed(t, "3u * draw + 2u", "3u * draw + 1u")),
     ("cells reach themselves", true, |_, t| changed(t, "rule.skips_self == 0u || next != source", "true")),
-    ("the high half of a product is off", true, |_, t| changed(t, "(left >> 16u) + (right >> 16u)", "(left >> 16u)")),
+    ("the high half of a product is off", true, |_, t| changed(t, "(left >> 16u) + (right >> 16u)", "(right >> 16u)")),
 ];
 
 #[test]

@@ -92,14 +92,34 @@ fn part_width(p: &Params, parts: usize) -> u32 {
 /// Adds the weights of rows to all accumulators.
 fn add<'a>(p: &Params, now: usize, rows: impl Iterator<Item = &'a [[u32; 2]]>, ring: &mut [u32]) {
     let (mask, bits, of_step, last) = (place_mask(p), p.place_bits, 2 * p.cells as usize, p.ring as usize - 1);
-    for row in rows {
-        for &[word, weight] in row {
-            let slot = (now + (word >> bits) as usize) & last;
-            if let Some(sum) = ring.get_mut(slot * of_step + (word & mask) as usize) {
-                *sum = sum.wrapping_add(weight);
-            }
+    in_step(rows, |[word, weight]| {
+        let slot = (now + (word >> bits) as usize) & last;
+        if let Some(sum) = ring.get_mut(slot * of_step + (word & mask) as usize) {
+            *sum = sum.wrapping_add(weight);
         }
+    });
+}
+
+/// Rows that are read in step: a row begins with some misses of the caches, which others' synapses fill.
+const IN_STEP: usize = 4;
+
+/// Every synapse of rows, some rows side by side.
+#[inline(always)]
+fn in_step<'a>(rows: impl Iterator<Item = &'a [[u32; 2]]>, mut each: impl FnMut([u32; 2])) {
+    let rows: Vec<&[[u32; 2]]> = rows.collect();
+    let (some, rest) = rows.as_chunks::<IN_STEP>();
+    for some in some {
+        let common = some.iter().map(|row| row.len()).min().unwrap_or(0);
+        let [a, b, c, d] = some.map(|row| &row[..common]);
+        for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
+            each(a);
+            each(b);
+            each(c);
+            each(d);
+        }
+        some.iter().flat_map(|row| &row[common..]).for_each(|&synapse| each(synapse));
     }
+    rest.iter().flat_map(|row| *row).for_each(|&synapse| each(synapse));
 }
 
 /// Adds the weights of rows to the accumulators of a part of the targets, whose places begin at `first`.
@@ -113,11 +133,9 @@ fn add_part<'a>(
     let (mask, bits) = (place_mask(p), p.place_bits);
     // The steps to come, in their order: a delay is an index.
     slots.rotate_left(now);
-    for row in rows {
-        for &[word, weight] in row {
-            if let Some(sum) = slots[(word >> bits) as usize].get_mut((word & mask) as usize - first) {
-                *sum = sum.wrapping_add(weight);
-            }
+    in_step(rows, |[word, weight]| {
+        if let Some(sum) = slots[(word >> bits) as usize].get_mut((word & mask) as usize - first) {
+            *sum = sum.wrapping_add(weight);
         }
-    }
+    });
 }

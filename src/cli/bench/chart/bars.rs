@@ -12,7 +12,7 @@ use super::paper::{self, Drawn, INK, TEXT, colour, decades, short, text};
 const BAR: usize = 22;
 const WIDTH: u32 = 1000;
 /// Pixels for names of cases, and for the axis below.
-const LABELS: u32 = 230;
+const LABELS: u32 = 270;
 const AXIS: u32 = 52;
 
 /// A case.
