@@ -61,6 +61,11 @@ pub(crate) fn lowbias32(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
+/// The number that a random word is below with this chance; certain is as near as it gets.
+pub(crate) fn random_below(chance: f64) -> u32 {
+    (chance * 2f64.powi(32)).round().clamp(0.0, f64::from(u32::MAX)) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

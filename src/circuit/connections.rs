@@ -1,7 +1,8 @@
 //! All synapses of a circuit one by one, as a simulation draws them; how many of them are to be expected.
 
 use super::draws::Draws;
-use super::tables::{Joined, RuleTables, place, units};
+use super::joined::{Joined, RuleTables};
+use super::tables::{place, units};
 use super::{Circuit, Connector, Projection};
 use crate::error::Result;
 use crate::random::Stream;

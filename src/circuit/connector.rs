@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::kernel::synapse::kind;
-use crate::neuron::cell::models::random_below;
+use crate::random::random_below;
 
 /// Which cells of two populations are joined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

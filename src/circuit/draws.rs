@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Connector;
-use super::tables::Joined;
+use super::joined::Joined;
 use crate::kernel::synapse::Synapse;
 use crate::random::Stream;
 

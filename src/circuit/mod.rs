@@ -18,8 +18,10 @@
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | `population`, `projection` | what people write down |
 //! | `distribution` | numbers that are drawn: weights, delays, potentials |
 //! | `connector` | who is joined with whom, as rules that can be drawn again |
+//! | `joined` | a projection in numbers, and as a rule that kernels read |
 //! | `tables` | a circuit in the words that kernels read |
 //! | `stored` | synapses that are drawn once and kept |
 //! | `draws` | synapses of connectors that know no source |
@@ -34,6 +36,9 @@ mod connections;
 mod connector;
 mod distribution;
 mod draws;
+mod joined;
+mod population;
+mod projection;
 mod statistics;
 mod stored;
 mod tables;
@@ -41,13 +46,13 @@ mod tables;
 pub use connections::Connection;
 pub use connector::Connector;
 pub use distribution::Distribution;
+pub use population::{Background, Population};
+pub use projection::{Projection, Receptor};
 pub use statistics::{Bins, PopulationStatistics, Statistics};
 pub(crate) use stored::Stored;
 pub(crate) use tables::Tables;
 
 use std::collections::HashSet;
-
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::neuron::cell::CellType;
@@ -61,71 +66,6 @@ pub struct Circuit {
     pub populations: Vec<Population>,
     /// The projections.
     pub projections: Vec<Projection>,
-}
-
-/// Cells of one kind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Population {
-    /// Unique in the circuit.
-    pub name: String,
-    /// Cells.
-    pub size: usize,
-    /// What they are.
-    pub cell: CellType,
-    /// Potentials before the first step, mV; `None`: at rest.
-    pub v_init: Option<Distribution>,
-    /// Currents in every step, nA, in place of the cells' own `i_offset`; `None`: that.
-    pub i_offset: Option<Distribution>,
-    /// Spikes that arrive from outside.
-    pub background: Option<Background>,
-    /// Changes of the current from outside: from which time on, ms, what current, nA.
-    pub currents: Vec<(f64, f64)>,
-    /// The cells whose potentials and synapses are recorded, by their number.
-    pub probes: Vec<usize>,
-}
-
-/// Spikes that arrive at every cell of a population at random, independently.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Background {
-    /// Spikes a second, of all sources of a cell together.
-    pub rate: f64,
-    /// Weight of each, as those of projections.
-    pub weight: f64,
-    /// Where they arrive; `None`: by the sign of the weight.
-    #[serde(default)]
-    pub receptor: Option<Receptor>,
-}
-
-/// Where spikes arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Receptor {
-    /// At the excitatory synapse.
-    Excitatory,
-    /// At the inhibitory synapse.
-    Inhibitory,
-}
-
-/// Synapses from one population to another, or the same.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Projection {
-    /// The population whose spikes it takes.
-    pub from: String,
-    /// The population that it reaches.
-    pub to: String,
-    /// Which cells are joined.
-    pub connector: Connector,
-    /// Weights: nA, uS of conductances, mV where potentials jump.
-    pub weight: Distribution,
-    /// Delays, ms: at least one step; they are rounded to whole steps.
-    pub delay: Distribution,
-    /// Where it arrives; `None`: by the sign of the weights.
-    pub receptor: Option<Receptor>,
-    /// Whether a cell may reach itself.
-    pub allow_self_connections: bool,
-    /// Synapses are not stored, but drawn again by every spike.
-    pub procedural: bool,
 }
 
 /// The most steps that a spike may take.
@@ -240,207 +180,3 @@ impl Circuit {
         Ok(())
     }
 }
-
-impl Population {
-    /// Cells of one kind, at rest before the first step.
-    pub fn new(name: impl Into<String>, size: usize, cell: impl Into<CellType>) -> Population {
-        Population {
-            name: name.into(),
-            size,
-            cell: cell.into(),
-            v_init: None,
-            i_offset: None,
-            background: None,
-            currents: Vec::new(),
-            probes: Vec::new(),
-        }
-    }
-
-    /// With these potentials before the first step.
-    pub fn v_init(self, v_init: impl Into<Distribution>) -> Self {
-        Population { v_init: Some(v_init.into()), ..self }
-    }
-
-    /// With these currents in every step.
-    pub fn i_offset(self, i_offset: impl Into<Distribution>) -> Self {
-        Population { i_offset: Some(i_offset.into()), ..self }
-    }
-
-    /// With spikes from outside: so many a second at every cell, of this weight.
-    pub fn background(self, rate: f64, weight: f64) -> Self {
-        Population { background: Some(Background { rate, weight, receptor: None }), ..self }
-    }
-
-    /// With a current from a time on, until the next change.
-    pub fn current(mut self, from: f64, current: f64) -> Self {
-        self.currents.push((from, current));
-        self
-    }
-
-    /// With these cells recorded in every step.
-    pub fn probes(mut self, cells: impl IntoIterator<Item = usize>) -> Self {
-        self.probes.extend(cells);
-        self
-    }
-
-    fn check(&self, dt: f64) -> Result<()> {
-        if self.size == 0 {
-            return Err(Error::Request("expected at least one cell".into()));
-        }
-        self.cell.cell(dt)?;
-        if let CellType::SpikeSourceArray { spike_times } = &self.cell {
-            if spike_times.len() != self.size {
-                let (lists, size) = (spike_times.len(), self.size);
-                return Err(Error::Request(format!(
-                    "expected spike times for each of {size} cells, got {lists} lists"
-                )));
-            }
-            if let Some(time) = spike_times.iter().flatten().find(|time| !(time.is_finite() && **time >= 0.0)) {
-                return Err(Error::Request(format!("expected spike times of zero or more, got {time}")));
-            }
-        }
-        for (what, distribution) in [("v_init", &self.v_init), ("i_offset", &self.i_offset)] {
-            distribution.iter().try_for_each(|distribution| distribution.check(what))?;
-        }
-        if let Some(probe) = self.probes.iter().find(|probe| **probe >= self.size) {
-            return Err(Error::Request(format!("expected probes among {} cells, got {probe}", self.size)));
-        }
-        if let Some((time, current)) =
-            self.currents.iter().find(|(t, i)| !(t.is_finite() && *t >= 0.0 && i.is_finite()))
-        {
-            return Err(Error::Request(format!(
-                "expected finite currents from times of zero or more, got {current} from {time}"
-            )));
-        }
-        if !self.currents.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(Error::Request("expected changes of the current in the order of their times".into()));
-        }
-        let given = !self.currents.is_empty() || self.background.is_some() || self.i_offset.is_some();
-        if self.cell.is_source() && (given || self.v_init.is_some() || !self.probes.is_empty()) {
-            return Err(Error::Request(format!("{} has no potential and takes no currents", self.cell.name())));
-        }
-        let conductances = self.cell.cell(dt)?.flags & crate::neuron::cell::flag::CONDUCTANCE != 0;
-        self.background.map_or(Ok(()), |background| background.check(conductances))
-    }
-}
-
-impl Background {
-    /// More spikes in a step than this are taken for a mistake.
-    const MOST_RATE: f64 = 1e9;
-
-    fn check(&self, conductances: bool) -> Result<()> {
-        if conductances && self.weight < 0.0 {
-            let weight = self.weight;
-            return Err(Error::Request(format!("background: expected a conductance of zero or more, got {weight}")));
-        }
-        if !(0.0..=Self::MOST_RATE).contains(&self.rate) || !self.weight.is_finite() {
-            let (rate, weight) = (self.rate, self.weight);
-            return Err(Error::Request(format!(
-                "background: expected a rate between 0 and {:e} and a finite weight, got {rate} and {weight}",
-                Self::MOST_RATE
-            )));
-        }
-        Ok(())
-    }
-}
-
-impl Projection {
-    /// Synapses of weight 0 and a delay of 1 ms.
-    pub fn new(from: impl Into<String>, to: impl Into<String>, connector: Connector) -> Projection {
-        Projection {
-            from: from.into(),
-            to: to.into(),
-            connector,
-            weight: Distribution::Constant(0.0),
-            delay: Distribution::Constant(1.0),
-            receptor: None,
-            allow_self_connections: true,
-            procedural: false,
-        }
-    }
-
-    /// With these weights.
-    pub fn weight(self, weight: impl Into<Distribution>) -> Self {
-        Projection { weight: weight.into(), ..self }
-    }
-
-    /// With these delays, ms.
-    pub fn delay(self, delay: impl Into<Distribution>) -> Self {
-        Projection { delay: delay.into(), ..self }
-    }
-
-    /// Arriving there.
-    pub fn receptor(self, receptor: Receptor) -> Self {
-        Projection { receptor: Some(receptor), ..self }
-    }
-
-    /// No cell reaches itself.
-    pub fn no_self_connections(self) -> Self {
-        Projection { allow_self_connections: false, ..self }
-    }
-
-    /// Its synapses are drawn again by every spike, and not stored.
-    pub fn procedural(self) -> Self {
-        Projection { procedural: true, ..self }
-    }
-
-    /// Its name, for people.
-    pub fn name(&self) -> String {
-        format!("{} -> {}", self.from, self.to)
-    }
-
-    pub(crate) fn skips_self(&self) -> bool {
-        !self.allow_self_connections && self.from == self.to
-    }
-
-    /// Where it arrives.
-    pub fn arrives_at(&self) -> Receptor {
-        let inhibits = || self.all_weights().iter().all(|&weight| weight <= 0.0);
-        let by_sign =
-            || if inhibits() && self.largest_weight() > 0.0 { Receptor::Inhibitory } else { Receptor::Excitatory };
-        self.receptor.unwrap_or_else(by_sign)
-    }
-
-    /// Every weight that it may have.
-    fn all_weights(&self) -> Vec<f64> {
-        match &self.connector {
-            Connector::FromList(list) => list.iter().map(|synapse| synapse.2).collect(),
-            _ => self.weight.values(),
-        }
-    }
-
-    /// Every delay that it may have.
-    fn all_delays(&self) -> Vec<f64> {
-        match &self.connector {
-            Connector::FromList(list) => list.iter().map(|synapse| synapse.3).collect(),
-            _ => self.delay.values(),
-        }
-    }
-
-    /// The largest size of a weight.
-    pub(crate) fn largest_weight(&self) -> f64 {
-        self.all_weights().into_iter().fold(0.0, |most, weight| most.max(weight.abs()))
-    }
-}
-
-macro_rules! cell_type_from {
-    ($($model:ident),*) => {$(
-        impl From<crate::neuron::cell::models::$model> for CellType {
-            fn from(model: crate::neuron::cell::models::$model) -> Self {
-                CellType::$model(model)
-            }
-        }
-    )*};
-}
-
-cell_type_from!(
-    IfCurrExp,
-    IfCurrExpThreshold,
-    IfCurrDelta,
-    IfCondExp,
-    EifCondExp,
-    EifCurrExp,
-    QifCurrExp,
-    Izhikevich,
-    SpikeSourcePoisson
-);

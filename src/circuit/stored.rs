@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::draws::Draws;
-use super::tables::Joined;
+use super::joined::Joined;
 use crate::error::{Error, Result};
 use crate::kernel::synapse::{Rule, Synapse};
 use crate::random::Stream;

@@ -106,15 +106,10 @@ impl Simulation {
             binding_limit: options.device.binding_limit(),
             ..Request::default()
         };
-        let make = || {
-            Machine::new(
-                &options.device,
-                Arc::new(compile(network, &request)?),
-                threads.clone(),
-                options.profile.clone(),
-            )
-        };
-        let machine = threads.as_ref().map_or_else(make, |threads| threads.install(make))?;
+        // Not the machine itself: on the web a device belongs to its thread.
+        let draw = || compile(network, &request);
+        let plan = threads.as_ref().map_or_else(draw, |threads| threads.install(draw))?;
+        let machine = Machine::new(&options.device, Arc::new(plan), threads, options.profile.clone())?;
         Ok(Simulation { machine, circuit: circuit.clone(), dt: network.dt, step: 0, window })
     }
 

@@ -17,6 +17,7 @@ pub struct Setup {
     /// The populations that are recorded and drawn.
     pub shown: Vec<usize>,
     /// The steps that are drawn.
+    #[cfg(feature = "charts")]
     pub drawn: std::ops::Range<u64>,
 }
 
@@ -59,7 +60,15 @@ impl Setup {
                 arguments.duration
             )));
         }
-        Ok(Setup { name: network.name, circuit, dt, steps, shown, drawn: from..to })
+        Ok(Setup {
+            name: network.name,
+            circuit,
+            dt,
+            steps,
+            shown,
+            #[cfg(feature = "charts")]
+            drawn: from..to,
+        })
     }
 
     /// The network that is simulated.
