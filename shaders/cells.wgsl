@@ -32,10 +32,6 @@ fn real_at(at: u32) -> f32 {
     return bitcast<f32>(tables[at]);
 }
 
-fn pair_at(at: u32) -> vec2<u32> {
-    return vec2<u32>(tables[at], tables[at + 1u]);
-}
-
 fn cell_at(at: u32) -> Cell {
     return Cell(
         tables[at], tables[at + 1u], tables[at + 2u], bitcast<i32>(tables[at + 3u]), pair_at(at + 4u), pair_at(at + 6u),
@@ -44,21 +40,6 @@ fn cell_at(at: u32) -> Cell {
         real_at(at + 20u), real_at(at + 21u), real_at(at + 22u), real_at(at + 23u), real_at(at + 24u), real_at(at + 25u),
         real_at(at + 26u), real_at(at + 27u), real_at(at + 28u), real_at(at + 29u), real_at(at + 30u), real_at(at + 31u),
     );
-}
-
-// How many of the ascending numbers from `first` on are not above `x`.
-fn not_above(first: u32, count: u32, x: u32) -> u32 {
-    var low = 0u;
-    var high = count;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if tables[first + middle] <= x {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
 }
 
 // Whether this step is among a cell's times.

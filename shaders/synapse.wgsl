@@ -18,14 +18,10 @@ struct Rule {
 const RULE_WORDS: u32 = 16u;
 const BLOCK_TARGETS: u32 = 256u;
 
-fn table_pair(at: u32) -> vec2<u32> {
-    return vec2<u32>(tables[at], tables[at + 1u]);
-}
-
 fn rule_at(at: u32) -> Rule {
     return Rule(
         tables[at], tables[at + 1u], tables[at + 2u], tables[at + 3u], tables[at + 4u], tables[at + 5u], tables[at + 6u],
-        table_pair(at + 7u), table_pair(at + 9u), table_pair(at + 11u), table_pair(at + 13u), tables[at + 15u],
+        pair_at(at + 7u), pair_at(at + 9u), pair_at(at + 11u), pair_at(at + 13u), tables[at + 15u],
     );
 }
 
@@ -36,15 +32,5 @@ fn drawn(values: vec2<u32>, random: u32) -> u32 {
 
 // Targets that are passed over.
 fn gap_of(rule: Rule, random: u32) -> u32 {
-    var low = 0u;
-    var high = rule.gaps.y;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if tables[rule.gaps.x + middle] <= random {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return not_above(rule.gaps.x, rule.gaps.y, random);
 }

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
 use super::propagate::ring_slot;
-use super::shader::{CELL, RANDOM, Shader};
+use super::shader::{CELL, RANDOM, Shader, TABLES};
 use super::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::neuron::cell::{Arrived, CELL_WORDS, Cell, CellState, flag};
 use crate::random::Stream;
@@ -58,7 +58,7 @@ pub const SLOTS: &[SlotInfo] = &[
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../shaders/cells.wgsl"), CELL, RANDOM], reads: &["input"] }
+    Shader { pieces: &[include_str!("../../shaders/cells.wgsl"), CELL, RANDOM, TABLES], reads: &["input"] }
 }
 
 /// Workgroups of a sample for so many steps: an invocation is a cell.

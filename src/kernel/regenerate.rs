@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use super::bindings::{read, write};
 use super::compact::list_words;
 use super::propagate::ring_slot;
-use super::shader::{RANDOM, Shader};
+use super::shader::{RANDOM, Shader, TABLES};
 use super::synapse::{RULE_WORDS, Rule};
 use super::{Bindings, Element, SlotInfo, Window};
 use crate::shared::shared;
@@ -36,7 +36,12 @@ pub const SLOTS: &[SlotInfo] =
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
     Shader {
-        pieces: &[include_str!("../../shaders/regenerate.wgsl"), include_str!("../../shaders/synapse.wgsl"), RANDOM],
+        pieces: &[
+            include_str!("../../shaders/regenerate.wgsl"),
+            include_str!("../../shaders/synapse.wgsl"),
+            RANDOM,
+            TABLES,
+        ],
         reads: &[],
     }
 }

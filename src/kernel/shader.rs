@@ -41,6 +41,8 @@ pub(super) const NEURON_BACK: &str =
     concat!(include_str!("../../shaders/grad/neuron.wgsl"), include_str!("../../shaders/neuron/surrogate.wgsl"));
 /// A cell of a circuit.
 pub(super) const CELL: &str = include_str!("../../shaders/neuron/cell.wgsl");
+/// What kernels of circuits look up in their tables.
+pub(super) const TABLES: &str = include_str!("../../shaders/tables.wgsl");
 /// Random numbers by their place.
 pub(super) const RANDOM: &str = include_str!("../../shaders/random.wgsl");
 /// A product of four numbers that is rounded on its own.
