@@ -61,6 +61,12 @@ pub(crate) fn lowbias32(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
+/// Which of so many equally likely values a random word picks: the logarithm of how many, a power of two.
+pub(crate) fn picked(random: u32, log: u32) -> usize {
+    // No shift is by all 32 bits, which shaders do not have.
+    ((random >> 1) >> (31 - log)) as usize
+}
+
 /// The number that a random word is below with this chance; certain is as near as it gets.
 pub(crate) fn random_below(chance: f64) -> u32 {
     (chance * 2f64.powi(32)).round().clamp(0.0, f64::from(u32::MAX)) as u32

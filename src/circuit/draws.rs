@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Connector;
 use super::joined::Joined;
 use crate::kernel::synapse::Synapse;
-use crate::random::Stream;
+use crate::random::{Stream, picked};
 
 /// Draws of a synapse that belongs to no source: source, target, weight, delay.
 const DRAWS: u32 = 4;
@@ -46,7 +46,7 @@ impl<'a> Draws<'a> {
             let (weight, delay) = (of.weight(weight) as i32, of.delay(delay));
             return (of.source + source as u32, Synapse { place: of.place + target as u32, weight, delay });
         }
-        let pick = |values: &[u32], random: u32| values[((random >> 1) >> (31 - values.len().ilog2())) as usize];
+        let pick = |values: &[u32], random: u32| values[picked(random, values.len().ilog2())];
         let stream = self.stream.at((number >> STREAM_LOG) as u32);
         let first = DRAWS * (number as u32 & ((1 << STREAM_LOG) - 1));
         let target = match &of.projection.connector {

@@ -75,18 +75,11 @@ impl Stored {
         }
         let mut synapses = vec![0u32; 2 * total as usize];
         let word = |synapse: Synapse| [synapse.place | synapse.delay << place_bits, synapse.weight as u32];
-        let mut rest = synapses.as_mut_slice();
-        let mut parts = Vec::with_capacity(cells as usize);
-        for pair in rows.windows(2) {
-            let (part, behind) = rest.split_at_mut(2 * (pair[1] - pair[0]) as usize);
-            parts.push(part);
-            rest = behind;
-        }
-        parts.into_par_iter().enumerate().for_each(|(cell, row)| {
-            let mut places = row.chunks_exact_mut(2);
+        rows_of(&rows, &mut synapses).into_par_iter().enumerate().for_each(|(cell, row)| {
+            let mut places = row.iter_mut();
             of_source(cell as u32, &mut |synapse| {
                 if let Some(place) = places.next() {
-                    place.copy_from_slice(&word(synapse));
+                    *place = word(synapse);
                 }
             });
         });
@@ -98,7 +91,10 @@ impl Stored {
                 *at += 1;
             });
         }
-        sort(&rows, &mut synapses, (1u64 << place_bits) as u32 - 1);
+        // Synapses of neighbouring targets are neighbours.
+        let place = (1u64 << place_bits) as u32 - 1;
+        let sorted = |row: &mut [[u32; 2]]| row.sort_unstable_by_key(|synapse| synapse[0] & place);
+        rows_of(&rows, &mut synapses).into_par_iter().for_each(sorted);
         Ok(Stored { rows, synapses, place_bits })
     }
 
@@ -108,14 +104,13 @@ impl Stored {
     }
 }
 
-/// The synapses of every source in the order of their places: those of neighbouring targets are neighbours.
-fn sort(rows: &[u32], synapses: &mut [u32], place: u32) {
+/// The row of every source.
+fn rows_of<'a>(rows: &[u32], synapses: &'a mut [u32]) -> Vec<&'a mut [[u32; 2]]> {
     let mut rest = synapses.as_chunks_mut::<2>().0;
-    let mut parts = Vec::with_capacity(rows.len());
-    for pair in rows.windows(2) {
-        let (part, behind) = rest.split_at_mut((pair[1] - pair[0]) as usize);
-        parts.push(part);
+    let row = |pair: &[u32]| {
+        let (row, behind) = std::mem::take(&mut rest).split_at_mut((pair[1] - pair[0]) as usize);
         rest = behind;
-    }
-    parts.into_par_iter().for_each(|row| row.sort_unstable_by_key(|synapse| synapse[0] & place));
+        row
+    };
+    rows.windows(2).map(row).collect()
 }

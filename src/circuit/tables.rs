@@ -5,8 +5,7 @@ use super::{Circuit, Distribution, Population, Receptor, Stored};
 use crate::error::{Error, Result};
 use crate::kernel::cells::GROUP_WORDS;
 use crate::neuron::cell::{CELL_WORDS, Cell, CellType, flag};
-use crate::random::Stream;
-use crate::random::random_below;
+use crate::random::{Stream, picked, random_below};
 
 /// What random numbers of a circuit are drawn for; projections come behind.
 pub(super) mod place {
@@ -176,7 +175,7 @@ impl CellTables {
 /// A number for each of many, by their place.
 fn drawn(distribution: &Distribution, stream: Stream) -> impl Fn(usize) -> f64 + use<> {
     let (values, log) = (distribution.values(), distribution.log());
-    move |at| values[((stream.bits(at as u32) >> 1) >> (31 - log)) as usize]
+    move |at| values[picked(stream.bits(at as u32), log)]
 }
 
 /// What the cells of a population compute with. `more` takes what belongs to it and lies from a place of the tables on.

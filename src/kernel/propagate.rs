@@ -56,6 +56,11 @@ pub(crate) fn ring_slot(clock: u64, ring: u32) -> usize {
 }
 
 impl Params {
+    /// The bits of a synapse's first word that are its place.
+    pub(crate) fn place_mask(&self) -> u32 {
+        (1u64 << self.place_bits) as u32 - 1
+    }
+
     /// Words of the ring of one sample.
     pub fn ring_words(&self) -> usize {
         2 * self.cells as usize * self.ring as usize
@@ -66,7 +71,7 @@ impl Params {
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (events, rows, synapses) = (slots.words(0), slots.words(1), slots.words(2));
     let ring = slots.words_mut(3);
-    let places = (1u64 << p.place_bits) as u32 - 1;
+    let places = p.place_mask();
     for sample in 0..window.batch {
         let list = &events[sample * list_words(p.cells as usize)..];
         let ring = &mut ring[sample * p.ring_words()..][..p.ring_words()];

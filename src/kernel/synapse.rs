@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::random::Stream;
+use crate::random::{Stream, picked};
 use crate::shared::shared;
 
 /// How sources and targets are joined.
@@ -86,8 +86,7 @@ impl Rule {
         let source = cell - self.source;
         let stream = Stream::from(self.key).at(source);
         let mut reach = |draw: u32, target: u32| {
-            let of_table =
-                |[first, log]: [u32; 2], random: u32| tables[(first + ((random >> 1) >> (31 - log))) as usize];
+            let of_table = |[first, log]: [u32; 2], random: u32| tables[first as usize + picked(random, log)];
             let weight = of_table(self.weights, stream.bits(3 * draw + 1)) as i32;
             let delay = of_table(self.delays, stream.bits(3 * draw + 2));
             each(Synapse { place: self.place + target, weight, delay });

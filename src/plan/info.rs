@@ -34,8 +34,6 @@ pub struct CircuitInfo {
     pub edge: Edge,
     /// The buffer of what probed cells remember, if there are any.
     pub probes: Option<usize>,
-    /// How many are probed.
-    pub probed: usize,
 }
 
 /// Where a layer's state is.

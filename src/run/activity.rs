@@ -1,6 +1,5 @@
 //! What circuits did in one sample: spikes as bits, what probed cells remember.
 
-use crate::kernel::probe::PROBE_VALUES;
 use crate::plan::Plan;
 
 /// What the cells of a circuit did.
@@ -24,7 +23,7 @@ pub(super) fn read<'a>(plan: &Plan, steps: usize, buffer: impl Fn(usize) -> &'a 
         activity.steps += steps;
         activity.spikes.extend(&buffer(circuit.spikes)[..steps * circuit.edge.step_words()]);
         if let Some(probes) = circuit.probes {
-            let values = steps * PROBE_VALUES * circuit.probed;
+            let values = plan.buffers[probes].holds.words(steps, 1);
             activity.probes.extend(buffer(probes)[..values].iter().map(|&word| f32::from_bits(word)));
         }
     }

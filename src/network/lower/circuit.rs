@@ -84,7 +84,7 @@ impl Lowering<'_> {
             Some(cycle) => cycle.extend(steps.steps),
             None => self.plan.stages.push(Stage::Loop(steps.steps)),
         }
-        self.plan.circuits.push(CircuitInfo { layer: name, spikes: output.buffer, edge: output.edge, probes, probed });
+        self.plan.circuits.push(CircuitInfo { layer: name, spikes: output.buffer, edge: output.edge, probes });
         Ok(())
     }
 

@@ -30,7 +30,7 @@ impl FastPropagate {
     /// For these rows and synapses.
     pub fn new(p: &Params, rows: &[u32], synapses: &[u32]) -> FastPropagate {
         let parts = rayon::current_num_threads().min(MOST_PARTS);
-        let place = place_mask(p);
+        let place = p.place_mask();
         let width = part_width(p, parts);
         let ends = rows.par_windows(2).flat_map_iter(|row| {
             let pairs = synapses[2 * row[0] as usize..2 * row[1] as usize].as_chunks::<2>().0;
@@ -79,11 +79,6 @@ impl FastPropagate {
     }
 }
 
-/// The bits of a synapse that are its place.
-fn place_mask(p: &Params) -> u32 {
-    (1u64 << p.place_bits) as u32 - 1
-}
-
 /// Places of a part.
 fn part_width(p: &Params, parts: usize) -> u32 {
     (2 * p.cells).div_ceil(parts as u32)
@@ -91,7 +86,7 @@ fn part_width(p: &Params, parts: usize) -> u32 {
 
 /// Adds the weights of rows to all accumulators.
 fn add<'a>(p: &Params, now: usize, rows: impl Iterator<Item = &'a [[u32; 2]]>, ring: &mut [u32]) {
-    let (mask, bits, of_step, last) = (place_mask(p), p.place_bits, 2 * p.cells as usize, p.ring as usize - 1);
+    let (mask, bits, of_step, last) = (p.place_mask(), p.place_bits, 2 * p.cells as usize, p.ring as usize - 1);
     in_step(rows, |[word, weight]| {
         let slot = (now + (word >> bits) as usize) & last;
         if let Some(sum) = ring.get_mut(slot * of_step + (word & mask) as usize) {
@@ -130,7 +125,7 @@ fn add_part<'a>(
     first: usize,
     mut slots: Vec<&mut [u32]>,
 ) {
-    let (mask, bits) = (place_mask(p), p.place_bits);
+    let (mask, bits) = (p.place_mask(), p.place_bits);
     // The steps to come, in their order: a delay is an index.
     slots.rotate_left(now);
     in_step(rows, |[word, weight]| {

@@ -57,6 +57,20 @@ impl Membrane {
     }
 }
 
+/// What cells have in common whose currents, those of synapses too, are added in Euler's steps: `of_current` is the factor
+/// from a current, or a conductance times a potential, to the potential.
+fn euler(of_current: f64, i_offset: f64, [tau_e, tau_i]: [f64; 2], dt: f64) -> Cell {
+    Cell {
+        constant: (of_current * i_offset) as f32,
+        current: of_current as f32,
+        drive_e: of_current as f32,
+        drive_i: of_current as f32,
+        keep_e: kept(tau_e, dt) as f32,
+        keep_i: kept(tau_i, dt) as f32,
+        ..Cell::default()
+    }
+}
+
 impl IfCurrExp {
     pub(super) fn cell(&self, dt: f64) -> Cell {
         let membrane = Membrane::new(self.tau_m, self.cm, dt);
@@ -119,17 +133,11 @@ impl IfCondExp {
             refractory: refractory(self.tau_refrac, dt),
             linear: (-dt / self.tau_m) as f32,
             rest: self.v_rest as f32,
-            constant: (of_current * self.i_offset) as f32,
-            current: of_current as f32,
-            drive_e: of_current as f32,
-            drive_i: of_current as f32,
             reversal_e: self.e_rev_e as f32,
             reversal_i: self.e_rev_i as f32,
-            keep_e: kept(self.tau_syn_e, dt) as f32,
-            keep_i: kept(self.tau_syn_i, dt) as f32,
             threshold: self.v_thresh as f32,
             v_reset: self.v_reset as f32,
-            ..Cell::default()
+            ..euler(of_current, self.i_offset, [self.tau_syn_e, self.tau_syn_i], dt)
         }
     }
 }
@@ -147,14 +155,8 @@ impl EifCondExp {
             sharp: (self.delta_t * dt / self.tau_m) as f32,
             v_sharp: self.v_thresh as f32,
             inverse_delta: (1.0 / self.delta_t) as f32,
-            constant: (of_current * self.i_offset) as f32,
-            current: of_current as f32,
-            drive_e: of_current as f32,
-            drive_i: of_current as f32,
             reversal_e: self.e_rev_e as f32,
             reversal_i: self.e_rev_i as f32,
-            keep_e: kept(self.tau_syn_e, dt) as f32,
-            keep_i: kept(self.tau_syn_i, dt) as f32,
             w_drive: -of_current as f32,
             w_rate: (dt / self.tau_w) as f32,
             w_coupling: (self.a * NANO) as f32,
@@ -162,7 +164,7 @@ impl EifCondExp {
             w_jump: self.b as f32,
             threshold: self.v_spike as f32,
             v_reset: self.v_reset as f32,
-            ..Cell::default()
+            ..euler(of_current, self.i_offset, [self.tau_syn_e, self.tau_syn_i], dt)
         }
     }
 }
@@ -178,15 +180,9 @@ impl EifCurrExp {
             sharp: (self.delta_t * dt / self.tau_m) as f32,
             v_sharp: self.v_thresh as f32,
             inverse_delta: (1.0 / self.delta_t) as f32,
-            constant: (of_current * self.i_offset) as f32,
-            current: of_current as f32,
-            drive_e: of_current as f32,
-            drive_i: of_current as f32,
-            keep_e: kept(self.tau_syn_e, dt) as f32,
-            keep_i: kept(self.tau_syn_i, dt) as f32,
             threshold: self.v_spike as f32,
             v_reset: self.v_reset as f32,
-            ..Cell::default()
+            ..euler(of_current, self.i_offset, [self.tau_syn_e, self.tau_syn_i], dt)
         }
     }
 }
@@ -201,12 +197,6 @@ impl QifCurrExp {
             rest: self.v_rest as f32,
             quadratic: (self.a0 * dt / self.tau_m) as f32,
             critical: self.v_c as f32,
-            constant: (of_current * self.i_offset) as f32,
-            current: of_current as f32,
-            drive_e: of_current as f32,
-            drive_i: of_current as f32,
-            keep_e: kept(self.tau_syn_e, dt) as f32,
-            keep_i: kept(self.tau_syn_i, dt) as f32,
             w_drive: (-dt / self.tau_m) as f32,
             w_rate: (dt / self.tau_w) as f32,
             w_coupling: self.a as f32,
@@ -214,7 +204,7 @@ impl QifCurrExp {
             w_jump: self.b as f32,
             threshold: self.v_spike as f32,
             v_reset: self.v_reset as f32,
-            ..Cell::default()
+            ..euler(of_current, self.i_offset, [self.tau_syn_e, self.tau_syn_i], dt)
         }
     }
 }
