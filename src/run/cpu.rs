@@ -242,25 +242,27 @@ pub(super) fn run_batch(
         });
         taken.unwrap_or_else(|| Workspace::for_batch(plan, batch))
     };
-    let results: Result<Vec<Vec<SampleResult>>> = samples
-        .par_chunks(together)
-        .map(|samples| {
-            let mut workspace = take(samples.len());
-            workspace.profile.clone_from(&how.profile);
-            match &how.initial {
-                Some(initial) => workspace.set_state(plan, initial),
-                None => workspace.reset(),
-            }
-            let results = match samples {
-                [sample] => workspace.run(plan, fast, sample, how.confident).map(|result| vec![result]),
-                samples => workspace.run_together(plan, fast, samples),
-            };
-            if let Ok(mut pool) = pool.lock() {
-                pool.push(workspace);
-            }
-            results
-        })
-        .collect();
+    let run = |samples: &[&[f32]]| {
+        let mut workspace = take(samples.len());
+        workspace.profile.clone_from(&how.profile);
+        match &how.initial {
+            Some(initial) => workspace.set_state(plan, initial),
+            None => workspace.reset(),
+        }
+        let results = match samples {
+            [sample] => workspace.run(plan, fast, sample, how.confident).map(|result| vec![result]),
+            samples => workspace.run_together(plan, fast, samples),
+        };
+        if let Ok(mut pool) = pool.lock() {
+            pool.push(workspace);
+        }
+        results
+    };
+    // What one thread does begins where it is, not where another wakes up.
+    if (1..=together).contains(&samples.len()) {
+        return run(samples);
+    }
+    let results: Result<Vec<Vec<SampleResult>>> = samples.par_chunks(together).map(run).collect();
     Ok(results?.into_iter().flatten().collect())
 }
 

@@ -30,6 +30,7 @@ mod record;
 mod recorder;
 mod session;
 mod simulation;
+mod spread;
 mod state;
 mod stream;
 pub(crate) mod training;

@@ -1,13 +1,13 @@
 //! A network ready to run: batches of whole samples, or a stream of frames.
 
 use std::sync::Arc;
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
 use super::profile::Profiler;
+use super::spread;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout, compile};
@@ -403,11 +403,16 @@ fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize>
     // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
     const CHUNK: usize = 1024;
     let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & fits(x));
-    let chunk = if values.len() < WORTH_THREADS {
-        values.chunks(CHUNK).position(|chunk| !good(chunk))?
-    } else {
-        values.par_chunks(CHUNK).with_min_len(WORTH_THREADS / CHUNK / 2).position_first(|chunk| !good(chunk))?
+    let all_good = AtomicBool::new(true);
+    let look = |values: &[f32]| {
+        if !values.chunks(CHUNK).all(good) {
+            all_good.store(false, Ordering::Relaxed);
+        }
     };
-    let at = values[chunk * CHUNK..].iter().position(|&x| !fits(x))?;
-    Some(chunk * CHUNK + at)
+    if values.len() < WORTH_THREADS {
+        look(values)
+    } else {
+        spread::each(values.chunks(WORTH_THREADS / 8), look)
+    }
+    if all_good.into_inner() { None } else { values.iter().position(|&x| !fits(x)) }
 }

@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let device = devices::choose(&arguments.device)?;
     let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let on_gpu = !matches!(device, Device::Cpu | Device::Reference);
-    let options = Options { device, threads: Some(threads), no_meter: true, ..Default::default() };
+    let options = Options { device, threads: arguments.threads, no_meter: true, ..Default::default() };
     let mut peers = arguments.peers.as_deref().map(|python| Peers::start(python, threads, on_gpu)).transpose()?;
     let bar = progress::steps(cases.len() + series.len(), if series.is_empty() { "cases" } else { "series" });
     bar.set_message("measuring the machine");

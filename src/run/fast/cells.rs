@@ -1,10 +1,9 @@
 //! One step of all cells of a circuit, 32 neighbours of one kind at once: their terms are chosen when the code is compiled.
 
-use rayon::prelude::*;
-
 use crate::kernel::cells::{GROUP_WORDS, Params, STATE_WORDS, Step as Plain};
 use crate::kernel::{Bindings, Window};
 use crate::neuron::cell::{Arrived, Cell, CellState, flag};
+use crate::run::spread;
 
 /// Neighbours that are computed together: those of one word of spikes.
 const LANES: usize = 32;
@@ -48,7 +47,7 @@ impl FastCells {
             let tasks = rayon::current_num_threads().min(cells / WORTH_A_THREAD).max(1);
             let words = (cells / LANES).div_ceil(tasks);
             let run = |part: Part<'_>| arch.dispatch(Words { plain: &plain, part });
-            if tasks == 1 { run(whole) } else { whole.split(words).into_par_iter().for_each(run) }
+            if tasks == 1 { run(whole) } else { spread::each(whole.split(words).into_iter(), run) }
         }
     }
 }

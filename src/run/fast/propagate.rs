@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::kernel::compact::list_words;
 use crate::kernel::propagate::{Params, ring_slot};
 use crate::kernel::{Bindings, Window};
+use crate::run::spread;
 
 /// Synapses that are worth waking a thread for, which takes 50 to 100 us.
 const WORTH_A_THREAD: usize = 1 << 15;
@@ -68,7 +69,7 @@ impl FastPropagate {
             for slot in ring.chunks_exact_mut(of_step) {
                 slot.chunks_mut(width).zip(&mut parts).for_each(|(part, parts)| parts.push(part));
             }
-            parts.into_par_iter().enumerate().for_each(|(part, slots)| {
+            spread::each(parts.into_iter().enumerate(), |(part, slots)| {
                 let rows = sources.iter().map(|&source| {
                     let ends = &self.ends[source * self.parts..][..self.parts];
                     row(if part == 0 { rows[source] } else { ends[part - 1] }, ends[part])

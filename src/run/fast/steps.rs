@@ -1,10 +1,9 @@
 //! Kernels whose steps of time do not depend on one another: those of a sample that is alone are shared out over the
 //! threads there are.
 
-use rayon::prelude::*;
-
 use super::{Call, Run, tasks_of_values};
 use crate::kernel::{Bindings, Edge, Window};
+use crate::run::spread;
 
 /// A kernel whose last slot is written, and which computes every step for itself.
 pub(super) trait Steps: Run + Sync {
@@ -25,7 +24,7 @@ pub(super) fn run<K: Steps>(kernel: &K, arch: pulp::Arch, window: Window, slots:
     let of_task = window.steps.div_ceil(tasks);
     let to = &mut slots.words_mut(written)[window.start * size..][..window.steps * size];
     let (slots, start) = (&*slots, window.start);
-    to.par_chunks_mut(of_task * size).enumerate().for_each(|(task, to)| {
+    spread::each(to.chunks_mut(of_task * size).enumerate(), |(task, to)| {
         let window = Window { start: 0, steps: to.len() / size, ..window };
         let mut own = Bindings::default();
         for (slot, edge) in edges[..written].iter().enumerate() {

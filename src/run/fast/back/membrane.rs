@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::kernel::grad::membrane_input::Params;
 use crate::kernel::{Bindings, Window};
 use crate::neuron::affine::{Coefficients, flag};
 use crate::neuron::surrogate::SurrogateKind;
 use crate::run::fast::neuron::kept;
 use crate::run::fast::{BLOCK, tasks_of_values};
+use crate::run::spread;
 
 /// How a potential is updated, and reset.
 const LEAK_ALL: u8 = 0;
@@ -86,10 +85,7 @@ impl FastMembraneInput {
             }
             let slots = &*slots;
             let run = |piece: &mut Piece<'_>| arch.dispatch(Call { kernel: self, window, sample, slots, piece });
-            match &mut pieces[..] {
-                [piece] => run(piece),
-                pieces => pieces.par_iter_mut().for_each(run),
-            }
+            spread::each(pieces.iter_mut(), run);
         }
     }
 

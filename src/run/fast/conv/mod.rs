@@ -11,13 +11,13 @@ mod spikes;
 mod tile;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::neuron::{Counted, Neurons};
 use super::rows::Rows;
 use super::{BLOCK, tasks};
 use crate::kernel::conv::{self, Geometry};
 use crate::kernel::{Bindings, Edge, Kernel, TALLY_WORDS, Window, conv_spike};
+use crate::run::spread;
 pub(super) use cell::add_cell;
 use layout::Layout;
 use lists::Events;
@@ -81,17 +81,14 @@ impl FastConv {
                 let words = self.out_steps(window) * self.output.cells as usize * self.blocks().div_ceil(tasks);
                 let mut own = vec![vec![0; words]; tasks];
                 let mut pieces = self.block_pieces(window, &mut own);
-                pieces.par_iter_mut().for_each(run);
+                spread::each(pieces.iter_mut(), run);
                 let counted = pieces.iter().map(|piece| piece.counted).collect();
                 self.gather(window, &own, output);
                 counted
             } else {
                 let state = state.chunks_exact_mut(of_sample).nth(sample).unwrap_or_default();
                 let mut pieces = self.row_pieces(window, tasks, state, output);
-                match &mut pieces[..] {
-                    [piece] => run(piece),
-                    pieces => pieces.par_iter_mut().for_each(run),
-                }
+                spread::each(pieces.iter_mut(), run);
                 pieces.iter().map(|piece| piece.counted).collect()
             };
             if self.neurons.is_some() {
