@@ -70,7 +70,7 @@ impl SparseMatrix {
     /// From elements `(row, column, value)` in any order; those of one place are summed in the order in which they come.
     ///
     /// # Errors
-    /// [`Error::Request`] where an element lies outside, or there are 2^32 or more.
+    /// [`Error::Request`] where an element lies outside, or 2^32 or more come.
     pub fn from_triplets(
         rows: usize,
         columns: usize,
@@ -84,21 +84,30 @@ impl SparseMatrix {
             }
             elements.push((row as u32, column as u32, value));
         }
-        // Stable: elements of one place stay in the order in which they came.
-        elements.sort_by_key(|&(row, column, _)| (row, column));
-        elements.dedup_by(|next, kept| {
-            let same = (next.0, next.1) == (kept.0, kept.1);
-            if same {
-                kept.2 += next.2;
-            }
-            same
-        });
         addressable(rows, columns, elements.len())?;
         let mut offsets = vec![0u32; rows + 1];
         elements.iter().for_each(|element| offsets[element.0 as usize + 1] += 1);
         accumulate(&mut offsets);
-        let indices = elements.iter().map(|element| element.1).collect();
-        let values = elements.iter().map(|element| element.2).collect();
+        // Row after row, elements of one row in the order in which they came.
+        let mut next = offsets.clone();
+        let mut sorted = vec![(0u32, 0.0f32); elements.len()];
+        for (row, column, value) in elements {
+            sorted[next[row as usize] as usize] = (column, value);
+            next[row as usize] += 1;
+        }
+        let (mut indices, mut values) = (Vec::with_capacity(sorted.len()), Vec::with_capacity(sorted.len()));
+        let mut first = 0;
+        for row in 0..rows {
+            let elements = &mut sorted[first..offsets[row + 1] as usize];
+            // Stable: those of one place stay in the order in which they came.
+            elements.sort_by_key(|element| element.0);
+            for same in elements.chunk_by(|a, b| a.0 == b.0) {
+                indices.push(same[0].0);
+                values.push(same[1..].iter().fold(same[0].1, |sum, element| sum + element.1));
+            }
+            first = offsets[row + 1] as usize;
+            offsets[row + 1] = indices.len() as u32;
+        }
         Ok(SparseMatrix { rows, columns, offsets, indices, values })
     }
 
@@ -214,6 +223,14 @@ impl SparseMatrix {
     /// The weights of all rows.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// The weights of a row, to be changed in place.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn row_values_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 
     /// The weights of all rows, to be changed in place.

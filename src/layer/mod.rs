@@ -194,7 +194,7 @@ fn scale_shape(name: &str, input: &[usize], scale: &Tensor) -> Result<Shape> {
 }
 
 /// The weight of a layer, or an error that says what to do.
-pub(crate) fn loaded<'a>(name: &str, what: &str, tensor: &'a Option<Tensor>) -> Result<&'a Tensor> {
+pub(crate) fn loaded<'a, T>(name: &str, what: &str, tensor: &'a Option<T>) -> Result<&'a T> {
     tensor.as_ref().ok_or_else(|| {
         Error::layer(
             name,

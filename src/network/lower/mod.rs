@@ -127,6 +127,11 @@ impl<'a> Lowering<'a> {
             Layer::Input => self.input(node),
             Layer::Conv(conv) => self.conv(node, conv)?,
             Layer::Linear(linear) => self.linear(node, linear)?,
+            Layer::SparseLinear(_) if self.training.is_some() => {
+                let message = "sparse linear layers cannot be trained: train a `linear` one, prune it, and make it sparse \
+                               then (`saltatory export --sparse`)";
+                return Err(Error::layer(&graph.nodes[node].name, message));
+            }
             Layer::SparseLinear(_) => {
                 return Err(Error::layer(&graph.nodes[node].name, "sparse linear layers are not lowered yet"));
             }
