@@ -12,17 +12,20 @@ mod batch_norm;
 mod conv;
 mod linear;
 mod pool;
+mod sparse_linear;
 
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv, Padding};
 pub use linear::Linear;
 pub use pool::{Pool, PoolKind};
+pub use sparse_linear::{Connectivity, SparseLinear};
 
 use std::sync::Arc;
 
 use crate::circuit::Circuit;
 use crate::error::{Error, Result};
 use crate::neuron::Neuron;
+use crate::sparse::SparseMatrix;
 use crate::tensor::{Shape, Tensor, element_count, shape_text};
 
 /// One node of a network.
@@ -34,6 +37,8 @@ pub enum Layer {
     Conv(Conv),
     /// Fully connected, over all axes of its input flattened channels first.
     Linear(Linear),
+    /// Linear by its synapses, where most weights are zero.
+    SparseLinear(SparseLinear),
     /// Batch normalisation with running statistics.
     BatchNorm(BatchNorm),
     /// Max, average or sum pool.
@@ -75,6 +80,7 @@ impl Layer {
                 }
             }
             Layer::Linear(_) => "linear",
+            Layer::SparseLinear(_) => "sparse_linear",
             Layer::BatchNorm(_) => "batch_norm",
             Layer::Pool(pool) => pool.kind.name(),
             Layer::Flatten { .. } => "flatten",
@@ -95,6 +101,7 @@ impl Layer {
         let shape = match self {
             Layer::Conv(conv) => conv.output_shape(name, input)?,
             Layer::Linear(linear) => linear.output_shape(name, input)?,
+            Layer::SparseLinear(linear) => linear.output_shape(name, input)?,
             Layer::Pool(pool) => pool.output_shape(name, input)?,
             Layer::BatchNorm(norm) => norm.output_shape(name, input)?,
             Layer::Flatten { start, end } => flatten_shape(name, input, *start, *end)?,
@@ -132,15 +139,16 @@ impl Layer {
         match self {
             Layer::Conv(conv) => len(&conv.weight) + len(&conv.bias),
             Layer::Linear(linear) => len(&linear.weight) + len(&linear.bias),
+            Layer::SparseLinear(linear) => linear.weight.as_ref().map_or(0, SparseMatrix::len) + len(&linear.bias),
             Layer::BatchNorm(norm) => len(&norm.weight) + len(&norm.bias),
             Layer::Scale(scale) => scale.len(),
             _ => 0,
         }
     }
 
-    /// Whether synaptic operations are counted here: convolution and linear.
+    /// Whether synaptic operations are counted here: convolution and linear, also a sparse one.
     pub fn is_weighted(&self) -> bool {
-        matches!(self, Layer::Conv(_) | Layer::Linear(_))
+        matches!(self, Layer::Conv(_) | Layer::Linear(_) | Layer::SparseLinear(_))
     }
 }
 
@@ -186,7 +194,7 @@ fn scale_shape(name: &str, input: &[usize], scale: &Tensor) -> Result<Shape> {
 }
 
 /// The weight of a layer, or an error that says what to do.
-pub(crate) fn loaded<'a>(name: &str, what: &str, tensor: &'a Option<Tensor>) -> Result<&'a Tensor> {
+pub(crate) fn loaded<'a, T>(name: &str, what: &str, tensor: &'a Option<T>) -> Result<&'a T> {
     tensor.as_ref().ok_or_else(|| {
         Error::layer(
             name,

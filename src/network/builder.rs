@@ -2,7 +2,7 @@
 
 use super::{Edge, InputSpec, Network, Node, Readout};
 use crate::error::{Error, Result};
-use crate::layer::{BatchNorm, Conv, Layer, Linear, Padding, Pool, PoolKind};
+use crate::layer::{BatchNorm, Connectivity, Conv, Layer, Linear, Padding, Pool, PoolKind, SparseLinear};
 use crate::neuron::{Dialect, Neuron, RuleChanges};
 use crate::tensor::{Shape, Tensor};
 
@@ -110,12 +110,13 @@ impl Builder {
         })
     }
 
-    /// Takes the bias from the last layer, a convolution or linear one.
+    /// Takes the bias from the last layer, a convolution or linear one, also a sparse one.
     pub fn no_bias(self) -> Self {
         self.change("no_bias", |layer| {
             match layer {
                 Layer::Conv(c) => c.has_bias = false,
                 Layer::Linear(l) => l.has_bias = false,
+                Layer::SparseLinear(l) => l.has_bias = false,
                 _ => return false,
             }
             true
@@ -125,6 +126,31 @@ impl Builder {
     /// Fully connected layer with bias, over its whole input flattened channels first.
     pub fn linear(self, out_features: usize) -> Self {
         self.layer(Layer::Linear(Linear::new(out_features)))
+    }
+
+    /// Linear layer with bias of which most weights are zero: those of a checkpoint, unless it is connected at random.
+    pub fn sparse_linear(self, out_features: usize) -> Self {
+        self.layer(Layer::SparseLinear(SparseLinear::new(out_features)))
+    }
+
+    /// Every output of the last layer, a sparse linear one, has so many different inputs, drawn from `seed`.
+    pub fn fan_in(self, count: usize, seed: u64) -> Self {
+        self.connectivity("fan_in", Connectivity::FanIn { count, seed })
+    }
+
+    /// Every input of the last layer, a sparse linear one, has so many different outputs, drawn from `seed`.
+    pub fn fan_out(self, count: usize, seed: u64) -> Self {
+        self.connectivity("fan_out", Connectivity::FanOut { count, seed })
+    }
+
+    fn connectivity(self, what: &str, connectivity: Connectivity) -> Self {
+        self.change(what, |layer| {
+            match layer {
+                Layer::SparseLinear(l) => l.connectivity = Some(connectivity),
+                _ => return false,
+            }
+            true
+        })
     }
 
     /// Batch normalisation with running statistics.

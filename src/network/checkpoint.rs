@@ -2,9 +2,11 @@
 //!
 //! A file that another program wrote (a PyTorch `state_dict`) has the weights alone; a [`NetworkFile`] says which
 //! tensor each layer takes. One that [`save`] wrote has tensors `<layer>.weight` and so on, and the network file's
-//! text in its metadata under [`NETWORK_KEY`]; [`read`] needs nothing else.
+//! text in its metadata under [`NETWORK_KEY`]; [`read`] needs nothing else. The weights of a sparse linear layer are
+//! three tensors, see `sparse`.
 
 pub(crate) mod archive;
+mod sparse;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -18,6 +20,7 @@ use super::{Network, Node};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, loaded};
 use crate::neuron::Param;
+use crate::sparse::SparseMatrix;
 use crate::tensor::{Shape, Tensor};
 use crate::train::Recipe;
 use archive::Archive;
@@ -25,11 +28,12 @@ use archive::Archive;
 /// The metadata key of a safetensors file under which the network stands as TOML.
 pub const NETWORK_KEY: &str = "saltatory.network";
 
-/// The tensors a layer holds, by what they are.
+/// The dense tensors a layer holds, by what they are; a sparse linear layer's weights are none.
 pub fn tensors(layer: &Layer) -> Vec<(&'static str, &Tensor)> {
     let list = match layer {
         Layer::Conv(c) => vec![("weight", c.weight.as_ref()), ("bias", c.bias.as_ref())],
         Layer::Linear(l) => vec![("weight", l.weight.as_ref()), ("bias", l.bias.as_ref())],
+        Layer::SparseLinear(l) => vec![("bias", l.bias.as_ref())],
         Layer::BatchNorm(n) => vec![
             ("weight", n.weight.as_ref()),
             ("bias", n.bias.as_ref()),
@@ -48,6 +52,7 @@ pub fn slots(layer: &Layer) -> Vec<&'static str> {
     match layer {
         Layer::Conv(c) => biased(c.has_bias || c.bias.is_some()),
         Layer::Linear(l) => biased(l.has_bias || l.bias.is_some()),
+        Layer::SparseLinear(l) => biased(l.has_bias || l.bias.is_some()),
         Layer::BatchNorm(n) if n.affine || n.weight.is_some() || n.bias.is_some() => {
             vec!["weight", "bias", "running_mean", "running_var"]
         }
@@ -64,18 +69,28 @@ pub fn slot_shape(layer: &Layer, slot: &str, input: &[usize]) -> Option<Shape> {
         (Layer::Conv(c), "bias") => Some(vec![c.out_channels]),
         (Layer::Linear(l), "weight") => Some(vec![l.out_features, input.iter().product()]),
         (Layer::Linear(l), "bias") => Some(vec![l.out_features]),
+        (Layer::SparseLinear(l), "weight") => Some(vec![l.out_features, input.iter().product()]),
+        (Layer::SparseLinear(l), "bias") => Some(vec![l.out_features]),
         (Layer::BatchNorm(_), "weight" | "bias" | "running_mean" | "running_var") => Some(vec![channels]),
         _ => None,
     }
 }
 
-/// The place of one of a layer's [`slots`]; `None` where it has no such slot.
+/// The first of a layer's [`slots`] that holds nothing.
+pub(crate) fn missing(layer: &Layer) -> Option<&'static str> {
+    let held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
+    let sparse = matches!(layer, Layer::SparseLinear(linear) if linear.weight.is_some());
+    slots(layer).into_iter().find(|slot| !held.contains(slot) && !(sparse && *slot == "weight"))
+}
+
+/// The place of one of a layer's [`slots`]; `None` where it has no such slot, or where that is no dense tensor.
 pub fn slot_mut<'a>(layer: &'a mut Layer, slot: &str) -> Option<&'a mut Option<Tensor>> {
     match (layer, slot) {
         (Layer::Conv(c), "weight") => Some(&mut c.weight),
         (Layer::Conv(c), "bias") => Some(&mut c.bias),
         (Layer::Linear(l), "weight") => Some(&mut l.weight),
         (Layer::Linear(l), "bias") => Some(&mut l.bias),
+        (Layer::SparseLinear(l), "bias") => Some(&mut l.bias),
         (Layer::BatchNorm(n), "weight") => Some(&mut n.weight),
         (Layer::BatchNorm(n), "bias") => Some(&mut n.bias),
         (Layer::BatchNorm(n), "running_mean") => Some(&mut n.running_mean),
@@ -170,9 +185,8 @@ pub(crate) struct Beside<'a> {
 /// The content of a file that [`read`] reads; `path` is what errors call it.
 pub(crate) fn to_bytes(network: &Network, beside: &Beside<'_>, path: &Path) -> Result<Vec<u8>> {
     for Node { name, layer } in &network.nodes {
-        let held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
-        if let Some(missing) = slots(layer).into_iter().find(|slot| !held.contains(slot)) {
-            loaded(name, missing, &None)?;
+        if let Some(missing) = missing(layer) {
+            loaded::<Tensor>(name, missing, &None)?;
         }
     }
     let mut text = file::text(network, Scales::Named)?;
@@ -185,21 +199,24 @@ pub(crate) fn to_bytes(network: &Network, beside: &Beside<'_>, path: &Path) -> R
         tensors(layer).into_iter().map(move |(what, tensor)| (format!("{name}.{what}"), tensor))
     });
     let others = beside.tensors.iter().map(|(name, tensor)| (name.clone(), *tensor));
-    let list = of_layers.chain(others).map(|(name, tensor)| (name, tensor.shape(), little_endian(tensor.data())));
-    let list: Vec<_> = list.collect();
+    let dense = of_layers.chain(others);
+    let dense = dense.map(|(name, tensor)| (name, Dtype::F32, tensor.shape().to_vec(), little_endian(tensor.data())));
+    let list: Vec<_> = dense.chain(network.nodes.iter().flat_map(sparse::entries)).collect();
     let views = list
         .iter()
-        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name, view)));
+        .map(|(name, kind, shape, bytes)| TensorView::new(*kind, shape.clone(), bytes).map(|view| (name, view)));
     let views: Result<Vec<_>, _> = views.collect();
     let bytes = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
     bytes.map_err(|e| Error::file(path, e.to_string()))
 }
 
-fn little_endian(values: &[f32]) -> Cow<'_, [u8]> {
+/// Values of 4 bytes each as they stand in files.
+fn little_endian<T: bytemuck::NoUninit>(values: &[T]) -> Cow<'_, [u8]> {
+    let bytes: &[u8] = bytemuck::cast_slice(values);
     if cfg!(target_endian = "little") {
-        Cow::Borrowed(bytemuck::cast_slice(values))
+        Cow::Borrowed(bytes)
     } else {
-        Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect())
+        Cow::Owned(bytes.chunks(4).flat_map(|word| word.iter().rev()).copied().collect())
     }
 }
 
@@ -210,6 +227,16 @@ fn fill(file: NetworkFile, archive: &Archive) -> Result<Loaded> {
     let mut unused: BTreeSet<&str> = archive.names().collect();
     for binding in &bindings {
         let Node { name, layer } = &mut network.nodes[binding.node];
+        if let (Layer::SparseLinear(linear), "weight") = (&mut *layer, binding.parameter)
+            && sparse::is_there(archive, &binding.tensor)
+        {
+            let columns = inputs[binding.node].iter().product();
+            linear.weight = Some(sparse::read(archive, name, &binding.tensor, [linear.out_features, columns])?);
+            sparse::PARTS.iter().for_each(|part| {
+                unused.remove(format!("{}.{part}", binding.tensor).as_str());
+            });
+            continue;
+        }
         let fail = |message: String| {
             Error::file(archive.path, format!("layer `{name}`: tensor `{}`: {message}", binding.tensor))
         };
@@ -235,9 +262,16 @@ fn fill(file: NetworkFile, archive: &Archive) -> Result<Loaded> {
             return Err(fail(format!("expected a {what} of shape {expected:?}, got {:?}", tensor.shape())));
         }
         let value = Tensor::new(tensor.shape(), tensor.floats().map_err(fail)?)?;
-        match slot_mut(layer, binding.parameter) {
-            Some(slot) => *slot = Some(value),
-            None => *layer = Layer::Scale(value),
+        match (&mut *layer, binding.parameter) {
+            (Layer::SparseLinear(linear), "weight") => {
+                linear.weight = Some(SparseMatrix::from_dense(&value).map_err(|e| fail(e.to_string()))?);
+            }
+            (Layer::Scale(factor), _) => *factor = value,
+            (layer, parameter) => {
+                if let Some(slot) = slot_mut(layer, parameter) {
+                    *slot = Some(value);
+                }
+            }
         }
     }
     network.check().map_err(|e| Error::file(archive.path, e.to_string()))?;

@@ -3,29 +3,38 @@
 use super::checkpoint::{input_shapes, slot_mut, slot_shape, slots};
 use super::{Network, Node};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, MAX_ELEMENTS};
+use crate::layer::{Layer, MAX_ELEMENTS, SparseLinear};
 use crate::random::Stream;
+use crate::sparse::SparseMatrix;
 use crate::tensor::{Tensor, element_count};
 
 impl Network {
     /// Fills the weights that are missing, as PyTorch does by default: weights and biases of convolutions and linear
     /// layers uniform in ±1 / sqrt(fan-in); batch normalisation with factor 1, offset 0, mean 0 and variance 1.
     ///
+    /// Of a sparse linear layer the synapses are those that its fan-in or fan-out says, and the bound is that of a fan-in
+    /// of as many as an output has on average.
+    ///
     /// That is PyTorch's distribution, not its stream. The same seed gives the same weights on every machine:
     /// each depends only on the seed, the position of its layer in [`Network::nodes`], and its position in the tensor.
     ///
     /// # Errors
-    /// Where shapes do not fit, or a layer would have more than [`MAX_ELEMENTS`] weights.
+    /// Where shapes do not fit, or a layer would have more than [`MAX_ELEMENTS`] weights, or a sparse linear layer has neither
+    /// weights nor a fan-in or fan-out.
     pub fn init(&mut self, seed: u64) -> Result<()> {
         let inputs = input_shapes(self)?;
         for (index, (Node { name, layer }, input)) in self.nodes.iter_mut().zip(inputs).enumerate() {
             for (position, slot) in slots(layer).into_iter().enumerate() {
+                let stream = Stream::new(seed, place(index, position));
+                if let (Layer::SparseLinear(linear), "weight") = (&mut *layer, slot) {
+                    fill_sparse(name, linear, input.iter().product(), stream)?;
+                    continue;
+                }
                 let Some(shape) = slot_shape(layer, slot, &input) else { continue };
                 if element_count(&shape).is_none_or(|n| n > MAX_ELEMENTS) {
                     let message = format!("a {slot} of shape {shape:?} has more than {MAX_ELEMENTS} elements");
                     return Err(Error::layer(name.as_str(), message));
                 }
-                let stream = Stream::new(seed, place(index, position));
                 let value = initial(layer, slot, &input, shape, stream);
                 if let Some(place @ None) = slot_mut(layer, slot) {
                     *place = Some(value);
@@ -46,20 +55,51 @@ fn initial(layer: &Layer, slot: &str, input: &[usize], shape: Vec<usize>, stream
         let ones = matches!(slot, "weight" | "running_var");
         return Tensor::filled(shape, if ones { 1.0 } else { 0.0 });
     };
-    let bound = (1.0 / (fan_in as f64).sqrt()) as f32;
     let mut tensor = Tensor::filled(shape, 0.0);
-    for (i, x) in tensor.data_mut().iter_mut().enumerate() {
-        *x = bound * (2.0 * stream.uniform(i as u32) - 1.0);
-    }
+    fill(tensor.data_mut(), fan_in, stream);
     tensor
 }
 
+/// Numbers uniform in ±1 / sqrt(fan-in).
+fn fill(values: &mut [f32], fan_in: f64, stream: Stream) {
+    let bound = (1.0 / fan_in.sqrt()) as f32;
+    for (i, x) in values.iter_mut().enumerate() {
+        *x = bound * (2.0 * stream.uniform(i as u32) - 1.0);
+    }
+}
+
+/// The synapses that the layer says, where it has none yet.
+fn fill_sparse(name: &str, linear: &mut SparseLinear, inputs: usize, stream: Stream) -> Result<()> {
+    if linear.weight.is_some() {
+        return Ok(());
+    }
+    let Some(connectivity) = &linear.connectivity else {
+        let message = "no seed says which inputs its outputs have: give it `fan_in` or `fan_out`, or load a checkpoint \
+                       (`--weights`)";
+        return Err(Error::layer(name, message));
+    };
+    let mut weight = connectivity.draw(name, linear.out_features, inputs)?;
+    let fan_in = mean_fan_in(&weight);
+    fill(weight.values_mut(), fan_in, stream);
+    linear.weight = Some(weight);
+    Ok(())
+}
+
+/// Synapses of an output, on average; at least one, so that an empty matrix has a bound too.
+fn mean_fan_in(weight: &SparseMatrix) -> f64 {
+    (weight.len() as f64 / weight.rows() as f64).max(1.0)
+}
+
 /// How many inputs one output is a sum of; `None` for a layer without random weights.
-fn fan_in(layer: &Layer, input: &[usize]) -> Option<usize> {
-    matches!(layer, Layer::Conv(_) | Layer::Linear(_)).then(|| {
-        let weight = slot_shape(layer, "weight", input).unwrap_or_default();
-        weight.iter().skip(1).product()
-    })
+fn fan_in(layer: &Layer, input: &[usize]) -> Option<f64> {
+    match layer {
+        Layer::Conv(_) | Layer::Linear(_) => {
+            let weight = slot_shape(layer, "weight", input).unwrap_or_default();
+            Some(weight.iter().skip(1).product::<usize>() as f64)
+        }
+        Layer::SparseLinear(linear) => Some(linear.weight.as_ref().map_or(1.0, mean_fan_in)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

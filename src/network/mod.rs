@@ -17,6 +17,7 @@ mod nearest;
 mod open;
 mod schedule;
 mod simplify;
+mod sparsified;
 
 pub use builder::Builder;
 pub use compile::{compile, compile_training};
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::circuit::Circuit;
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::layer::{Layer, SparseLinear};
 use crate::neuron::{Dialect, RuleChanges, Rules};
 use crate::tensor::Shape;
 
@@ -285,6 +286,12 @@ impl Network {
                     format!("expected finite values, got {} at element {at} of its {what}", tensor.data()[at]),
                 ));
             }
+        }
+        if let Layer::SparseLinear(SparseLinear { weight: Some(weight), .. }) = &node.layer
+            && let Some(at) = weight.values().iter().position(|value| !value.is_finite())
+        {
+            let got = weight.values()[at];
+            return Err(Error::layer(&node.name, format!("expected finite values, got {got} at synapse {at}")));
         }
         if let Layer::Circuit(circuit) = &node.layer {
             circuit.check(self.dt).map_err(|e| Error::layer(&node.name, e.to_string()))?;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::Network;
 use crate::error::Result;
-use crate::layer::{BatchNorm, Layer};
+use crate::layer::{BatchNorm, Layer, SparseLinear};
+use crate::sparse::SparseMatrix;
 use crate::tensor::{Shape, Tensor};
 
 /// A layer of the simplified graph.
@@ -99,6 +100,12 @@ impl Graph {
                 continue;
             }
             let name = self.nodes[i].name.clone();
+            if let Layer::SparseLinear(SparseLinear { weight: Some(weight), bias, .. }) = &mut self.nodes[source].layer
+            {
+                fold_into_sparse(&norm.factors(&name)?, weight, bias);
+                self.nodes[i].layer = Layer::Add;
+                continue;
+            }
             let (weight, bias) = match &mut self.nodes[source].layer {
                 Layer::Conv(conv) => (&mut conv.weight, &mut conv.bias),
                 Layer::Linear(linear) => (&mut linear.weight, &mut linear.bias),
@@ -154,6 +161,18 @@ pub(crate) fn fold_batch_norm(factors: &[(f64, f64)], weight: &mut Tensor, bias:
     for (weights, (a, _)) in weight.data_mut().chunks_exact_mut(per_output.max(1)).zip(factors) {
         weights.iter_mut().for_each(|w| *w = (f64::from(*w) * a) as f32);
     }
+    fold_into_bias(factors, bias);
+}
+
+/// The same for weights of which most are zero.
+fn fold_into_sparse(factors: &[(f64, f64)], weight: &mut SparseMatrix, bias: &mut Option<Tensor>) {
+    for (row, (a, _)) in factors.iter().enumerate() {
+        weight.row_values_mut(row).iter_mut().for_each(|w| *w = (f64::from(*w) * a) as f32);
+    }
+    fold_into_bias(factors, bias);
+}
+
+fn fold_into_bias(factors: &[(f64, f64)], bias: &mut Option<Tensor>) {
     let old = |o: usize| bias.as_ref().map_or(0.0, |b| f64::from(b.data()[o]));
     let new = factors.iter().enumerate().map(|(o, (a, c))| (old(o) * a + c) as f32).collect();
     *bias = Some(Tensor::vector(new));
@@ -162,4 +181,31 @@ pub(crate) fn fold_batch_norm(factors: &[(f64, f64)], weight: &mut Tensor, bias:
 /// Factor and offset of every channel of a batch norm that could not be folded, as f32.
 pub(super) fn norm_factors(norm: &BatchNorm, name: &str) -> Result<Vec<[f32; 2]>> {
     Ok(norm.factors(name)?.into_iter().map(|(a, c)| [a as f32, c as f32]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+
+    /// What is folded into the weights that are there equals what is folded into all of them.
+    #[test]
+    fn a_batch_norm_folds_into_sparse_weights_as_into_dense_ones() {
+        let mut network = Network::new([5]).sparse_linear(4).fan_in(2, 3).batch_norm().build().unwrap();
+        network.init(1).unwrap();
+        let Layer::BatchNorm(norm) = &mut network.nodes[2].layer else { panic!("expected a batch norm") };
+        norm.weight = Some(Tensor::vector(vec![2.0, 3.0, 0.5, 1.7]));
+        norm.running_mean = Some(Tensor::vector(vec![0.1, 0.2, 0.3, 0.4]));
+        let graph = Graph::new(&network).unwrap();
+        let [_, Simple { layer: Layer::SparseLinear(folded), .. }] = &graph.nodes[..] else { panic!("{graph:?}") };
+        let (Layer::SparseLinear(plain), Layer::BatchNorm(norm)) = (&network.nodes[1].layer, &network.nodes[2].layer)
+        else {
+            panic!("expected a sparse layer and a batch norm");
+        };
+        let (mut weight, mut bias) = (plain.weight.as_ref().unwrap().to_dense().unwrap(), plain.bias.clone());
+        fold_batch_norm(&norm.factors("norm").unwrap(), &mut weight, &mut bias);
+        assert_eq!((folded.weight.as_ref().unwrap().to_dense().unwrap(), &folded.bias), (weight, &bias));
+        assert_ne!(folded.weight, plain.weight);
+    }
 }

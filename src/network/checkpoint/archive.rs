@@ -113,6 +113,21 @@ impl Entry<'_> {
         }
     }
 
+    /// Whole numbers that count or number something.
+    pub fn indices(&self) -> Result<Vec<u32>, String> {
+        let bytes = self.0.data();
+        let numbers: Vec<i64> = match self.0.dtype() {
+            Dtype::U32 => return Ok(decode(bytes, u32::from_le_bytes)),
+            Dtype::I64 => decode(bytes, i64::from_le_bytes),
+            Dtype::I32 => decode(bytes, |b| i32::from_le_bytes(b).into()),
+            other => return Err(format!("expected whole numbers of type U32, I32 or I64, got {other}")),
+        };
+        let number = |(at, &n): (usize, &i64)| {
+            u32::try_from(n).map_err(|_| format!("expected numbers from 0 to {}, got {n} at element {at}", u32::MAX))
+        };
+        numbers.iter().enumerate().map(number).collect()
+    }
+
     /// The values of a neuron's parameter, which may be whole numbers.
     pub fn numbers(&self) -> Result<Vec<f64>, String> {
         let bytes = self.0.data();

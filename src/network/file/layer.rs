@@ -7,16 +7,17 @@ use toml::Value;
 use super::keys::{Keys, SIZES};
 use super::{circuit, neuron};
 use crate::error::Result;
-use crate::layer::{BatchNorm, Conv, Layer, Linear, Padding, Pool, PoolKind};
+use crate::layer::{BatchNorm, Connectivity, Conv, Layer, Linear, Padding, Pool, PoolKind, SparseLinear};
 use crate::network::checkpoint::slots;
 use crate::tensor::Tensor;
 
 /// The types that are not populations of neurons.
-const DENSE: [(&str, &[&str]); 13] = [
+const DENSE: [(&str, &[&str]); 14] = [
     ("input", &[]),
     ("conv1d", CONV),
     ("conv2d", CONV),
     ("linear", &["out_features", "bias", "weights", "tensors"]),
+    ("sparse_linear", &["out_features", "out", "bias", "fan_in", "fan_out", "seed", "weights", "tensors"]),
     ("batch_norm", &["eps", "momentum", "affine", "weights", "tensors"]),
     ("max_pool", POOL),
     ("avg_pool", POOL),
@@ -75,6 +76,7 @@ pub(super) fn read(keys: &mut Keys, kind: &str, name: &str) -> Result<Option<Par
         "conv1d" => Layer::Conv(conv(keys, Conv::conv1d(0, 0))?),
         "conv2d" => Layer::Conv(conv(keys, Conv::conv2d(0, 0))?),
         "linear" => Layer::Linear(linear(keys)?),
+        "sparse_linear" => Layer::SparseLinear(sparse_linear(keys)?),
         "batch_norm" => Layer::BatchNorm(batch_norm(keys)?),
         "max_pool" => Layer::Pool(pool(keys, PoolKind::Max)?),
         "avg_pool" => Layer::Pool(pool(keys, PoolKind::Average)?),
@@ -129,6 +131,25 @@ fn linear(keys: &mut Keys) -> Result<Linear> {
     let features = keys.size("out_features", SIZES)?;
     let mut linear = Linear::new(required(keys, "out_features", features)?);
     linear.has_bias = keys.flag("bias")?.unwrap_or(true);
+    Ok(linear)
+}
+
+fn sparse_linear(keys: &mut Keys) -> Result<SparseLinear> {
+    if keys.has("out_features") && keys.has("out") {
+        return Err(keys.fail("`out` is short for `out_features`: expected one of them"));
+    }
+    let features = keys.size("out_features", SIZES)?.or(keys.size("out", SIZES)?);
+    let mut linear = SparseLinear::new(required(keys, "out_features", features)?);
+    linear.has_bias = keys.flag("bias")?.unwrap_or(true);
+    let seeded = keys.has("seed");
+    let seed = circuit::seed(keys)?;
+    linear.connectivity = match (keys.size("fan_in", SIZES)?, keys.size("fan_out", SIZES)?) {
+        (Some(count), None) => Some(Connectivity::FanIn { count, seed }),
+        (None, Some(count)) => Some(Connectivity::FanOut { count, seed }),
+        (None, None) if !seeded => None,
+        (None, None) => return Err(keys.fail_at("seed", "belongs to `fan_in` or `fan_out`, and there is neither")),
+        _ => return Err(keys.fail("expected `fan_in` or `fan_out`, got both")),
+    };
     Ok(linear)
 }
 

@@ -45,6 +45,7 @@
 //! |---|---|
 //! | `conv1d` `conv2d` | `out_channels` `kernel` `stride` `padding` `dilation` `groups` `bias` `weights` `tensors` |
 //! | `linear` | `out_features` `bias` `weights` `tensors` |
+//! | `sparse_linear` | `out_features` (`out`) `bias` `weights` `tensors`, and `fan_in` or `fan_out` with `seed` (0), see below |
 //! | `batch_norm` | `eps` (1e-5) `momentum` (0.1: of running statistics in training) `affine` `weights` `tensors` |
 //! | `max_pool` `avg_pool` `sum_pool` | `kernel` `stride` (default: the kernel) `padding` `axes` (1 or 2) |
 //! | `flatten` | `start` `end`: axes of one sample, both included; -1: the last |
@@ -64,6 +65,11 @@
 //! SpikingJelly's `decay_input = false` is `input_gain = "r"`, its `v_reset = "none"` is `reset = "subtract"`. On a
 //! population, `recurrent = { weights = "l1.recurrent", bias = true }` feeds its spikes back one step later, through
 //! a linear layer that is called as the population with `.w_rec` behind it.
+//!
+//! A `sparse_linear` layer takes the tensors `fc.weight.offsets`, `fc.weight.indices` and `fc.weight.values` (of output `i`,
+//! the inputs `indices[offsets[i]..offsets[i + 1]]`, ascending, and their weights), or a dense `fc.weight`, whose zeros are
+//! left out. `fan_in = 100` gives every output as many different inputs, `fan_out = 100` every input as many outputs, drawn
+//! from `seed`: that is what [`super::Network::init`] fills with weights. A checkpoint brings its own synapses.
 
 //!
 //! # Circuits

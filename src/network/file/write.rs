@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::neuron::{Field, fields};
 use crate::error::{Error, Result};
-use crate::layer::{Conv, Layer, Padding, Pool};
+use crate::layer::{Connectivity, Conv, Layer, Padding, Pool};
 use crate::network::{Edge, Network};
 use crate::neuron::{Decay, Neuron, Param};
 
@@ -137,6 +137,17 @@ fn particular(out: &mut Text, layer: &Layer) -> Result<()> {
         Layer::Linear(linear) => {
             out.line("out_features", linear.out_features as i64);
             out.line("bias", linear.has_bias || linear.bias.is_some());
+        }
+        Layer::SparseLinear(linear) => {
+            out.line("out_features", linear.out_features as i64);
+            out.line("bias", linear.has_bias || linear.bias.is_some());
+            let (key, count, seed) = match linear.connectivity {
+                Some(Connectivity::FanIn { count, seed }) => ("fan_in", count, seed),
+                Some(Connectivity::FanOut { count, seed }) => ("fan_out", count, seed),
+                None => return Ok(()),
+            };
+            out.line(key, count as i64);
+            out.line("seed", seed as i64);
         }
         Layer::BatchNorm(norm) => {
             out.line("eps", norm.eps);

@@ -127,6 +127,14 @@ impl<'a> Lowering<'a> {
             Layer::Input => self.input(node),
             Layer::Conv(conv) => self.conv(node, conv)?,
             Layer::Linear(linear) => self.linear(node, linear)?,
+            Layer::SparseLinear(_) if self.training.is_some() => {
+                let message = "sparse linear layers cannot be trained: train a `linear` one, prune it, and make it sparse \
+                               then (`saltatory export --sparse`)";
+                return Err(Error::layer(&graph.nodes[node].name, message));
+            }
+            Layer::SparseLinear(_) => {
+                return Err(Error::layer(&graph.nodes[node].name, "sparse linear layers are not lowered yet"));
+            }
             Layer::Neuron(neuron) => self.neuron(node, neuron)?,
             Layer::Pool(pool) => self.pool(node, pool)?,
             Layer::BatchNorm(norm) if self.training.is_some() => self.batch_norm_in_training(node, norm)?,
@@ -212,7 +220,8 @@ impl<'a> Lowering<'a> {
         let input = || simple.inputs.first().and_then(|&i| known[i]);
         match &simple.layer {
             Layer::Input => Some(self.network.input.kind.planes(request.input_planes)),
-            Layer::Conv(_) | Layer::Linear(_) | Layer::BatchNorm(_) | Layer::Scale(_) => Some(0),
+            Layer::Conv(_) | Layer::Linear(_) | Layer::SparseLinear(_) => Some(0),
+            Layer::BatchNorm(_) | Layer::Scale(_) => Some(0),
             Layer::Neuron(neuron) if !neuron.model.spikes() => Some(0),
             Layer::Neuron(neuron) => {
                 let many = self.rules(node).spikes == SpikesPerStep::Many && !neuron.affine().memoryless;

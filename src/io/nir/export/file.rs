@@ -90,7 +90,7 @@ fn primitive(name: &str, layer: &Layer, input: &[usize], output: &[usize], dt: f
             );
         }
         Layer::Neuron(neuron) => out.neuron(&neuron.model),
-        Layer::BatchNorm(_) | Layer::Dropout { .. } | Layer::Circuit(_) => {}
+        Layer::SparseLinear(_) | Layer::BatchNorm(_) | Layer::Dropout { .. } | Layer::Circuit(_) => {}
     }
     Ok(out.group.finish())
 }
@@ -128,7 +128,7 @@ fn kind(name: &str, layer: &Layer) -> Result<&'static str> {
             Model::Integrator(_) => "I",
             Model::Threshold(_) => "Threshold",
         },
-        Layer::Pool(_) | Layer::BatchNorm(_) | Layer::Dropout { .. } | Layer::Circuit(_) => {
+        Layer::SparseLinear(_) | Layer::Pool(_) | Layer::BatchNorm(_) | Layer::Dropout { .. } | Layer::Circuit(_) => {
             return Err(Error::layer(name, format!("NIR has no {}", layer.kind())));
         }
     })

@@ -16,9 +16,8 @@ use crate::tensor::Tensor;
 pub(super) fn folded(original: &Network) -> Result<Network> {
     let mut network = original.clone();
     for node in &network.nodes {
-        let there = checkpoint::tensors(&node.layer);
-        if let Some(slot) = checkpoint::slots(&node.layer).into_iter().find(|s| there.iter().all(|(t, _)| t != s)) {
-            loaded(&node.name, slot, &None)?;
+        if let Some(slot) = checkpoint::missing(&node.layer) {
+            loaded::<Tensor>(&node.name, slot, &None)?;
         }
         name(&node.name)?;
     }

@@ -3,7 +3,7 @@
 //! NIR holds a graph of neurons in continuous time and none of the choices in which frameworks differ. So a file says
 //! what a network computes only together with a dialect, a time step, and whatever rules differ from that dialect's:
 //! [`Written::reading`]. What NIR has no word for is put in other words where that changes no bit (batch norm and powers
-//! of two become part of weights, a max pool of spikes a sum pool and a threshold), else refused.
+//! of two become part of weights, a max pool of spikes a sum pool and a threshold, a sparse linear layer a dense one), else refused.
 //!
 //! `fold` and `links` turn a network into one of NIR's primitives alone, `neurons` finds the parameters that bind to
 //! the same coefficients when they are read back, `file` writes HDF5, `readers` knows where a framework's own reader
@@ -24,6 +24,9 @@ use super::{Options, hdf5, network};
 use crate::error::{Error, Result};
 use crate::io::output::AtomicFile;
 use crate::network::{DialectChoice, Network};
+
+/// A sparse linear layer of more weights than this, with its zeros, is not written (256 MiB).
+const MOST_WEIGHTS: usize = 1 << 26;
 
 /// How a network is to be written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +75,7 @@ pub fn write(original: &Network, path: &Path, options: &WriteOptions) -> Result<
         return Err(Error::Request(format!("dt must be above zero, got {dt}")));
     }
     original.check()?;
+    let original = &original.densified("NIR", MOST_WEIGHTS)?;
     let mut plain = links::plain(&fold::folded(original)?)?;
     let reading = neurons::said(original, &mut plain, dt, options.rules_apart)?;
     let (bytes, edges) = file::bytes(&plain)?;

@@ -38,7 +38,7 @@ pub(super) fn read(keys: &mut Keys) -> Result<Circuit> {
 }
 
 /// All 64 bits of a seed; a TOML file has numbers with a sign, so that large ones stand there below zero.
-fn seed(keys: &mut Keys) -> Result<u64> {
+pub(super) fn seed(keys: &mut Keys) -> Result<u64> {
     match keys.take("seed") {
         None => Ok(0),
         Some(Value::Integer(seed)) => Ok(seed as u64),
