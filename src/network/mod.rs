@@ -19,7 +19,7 @@ mod schedule;
 mod simplify;
 
 pub use builder::Builder;
-pub use compile::{compile, compile_training};
+pub use compile::{compile, compile_training, compile_with};
 pub use dialect_file::DialectChoice;
 pub use graph::order;
 pub(crate) use lower::neuron::laid_out;
