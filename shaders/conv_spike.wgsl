@@ -21,3 +21,7 @@ const OUT: Edge = p.output;
 @group(0) @binding(6) var<storage, read_write> tally: array<atomic<u32>>;
 @group(0) @binding(7) var<storage, read_write> spikes: array<u32>;
 @group(0) @binding(8) var<storage, read_write> traces: array<f32>;
+
+fn record_word(at: u32, bits: u32) {
+    spikes[at] = bits;
+}

@@ -21,6 +21,10 @@ const OUT: Edge = p.output;
 @group(0) @binding(6) var<storage, read_write> spikes: array<u32>;
 @group(0) @binding(7) var<storage, read_write> traces: array<f32>;
 
+fn record_word(at: u32, bits: u32) {
+    spikes[at] = bits;
+}
+
 fn current(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
     return input_value(step_at(p.input, t, sample) + cell * cell_words(p.input), channel);
 }

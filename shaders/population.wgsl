@@ -4,7 +4,7 @@
 // An invocation of SIZE is one channel of LANES of one cell; it keeps its potential in registers for all steps, and a bit
 // for each step in which it fired (a window has at most 32). At the end the workgroup turns these into words of channels.
 // Where currents come from another file says: CHUNK, `prepare_currents` for so many steps, called by the whole workgroup,
-// then `prepared_current` for each.
+// then `prepared_current` for each; the kernel says with `record_word` where spikes before pooling are recorded.
 
 const CHANNELS: u32 = p.population.output.channels;
 const BLOCKS: u32 = (p.population.count + LANES - 1u) / LANES;
@@ -175,7 +175,8 @@ fn pooled_spikes(sample: u32, first: u32, block: u32, alive: bool, pooled: u32, 
                 let word = p.population.first / 32u + block * (WORDS / CELLS) + job % (WORDS / CELLS);
                 if inner < OUT.cells && word < words_of(p.population.first + p.population.count) {
                     let step = step_at(p.population.output, job / WORDS, sample);
-                    spikes[step + cell_under(inner, place) * words_of(CHANNELS) + word] = gathered(job % WORDS, job / WORDS);
+                    let at = step + cell_under(inner, place) * words_of(CHANNELS) + word;
+                    record_word(at, gathered(job % WORDS, job / WORDS));
                 }
             }
             workgroupBarrier();
@@ -233,7 +234,7 @@ fn counts(sample: u32, first: u32, block: u32, alive: bool, cell: u32, channel: 
                 let bits = gathered(job % WORDS, job / WORDS);
                 output[step_at(OUT, t, sample) + at] = bits;
                 if p.population.records == 1u {
-                    spikes[step_at(OUT, t, sample) + at] = bits;
+                    record_word(step_at(OUT, t, sample) + at, bits);
                 }
             }
         }

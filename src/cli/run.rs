@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use saltatory::io::dataset::Dataset;
 use saltatory::network::{Readout, compile};
-use saltatory::plan::{Plan, Request};
+use saltatory::plan::{EventLists, Plan, Request};
 use saltatory::run::{Device, Options, Profiler};
 use saltatory::{Error, Network, Result, Session};
 
@@ -340,6 +340,7 @@ impl Prepared {
 
 /// The plan that tells jobs apart: without what a device limits, so that a run can go on on another one.
 fn anywhere(network: &Network, plan: Arc<Plan>) -> Arc<Plan> {
-    let request = Request { slice: None, binding_limit: usize::MAX, ..plan.request };
+    let event_lists = EventLists::Never;
+    let request = Request { slice: None, binding_limit: usize::MAX, event_lists, ..plan.request };
     if request == plan.request { plan } else { compile(network, &request).map_or(plan, Arc::new) }
 }

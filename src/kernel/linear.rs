@@ -24,13 +24,21 @@ pub struct Params {
     pub first: u32,
     /// Outputs of this dispatch.
     pub count: u32,
+    /// Steps in which no more inputs fire than this are summed over lists of them; 0: there are no lists.
+    pub most_events: u32,
 }
 
-/// Input, weights `[cell, channel in, out]` with biases behind, output.
-pub const SLOTS: &[SlotInfo] =
-    &[read("input", Element::Words), read("weights", Element::Real), write("output", Element::Real)];
+/// Input, weights `[cell, channel in, out]` with biases behind, output; lists of the inputs that fired, as
+/// [`super::compact`] makes them.
+pub const SLOTS: &[SlotInfo] = &[
+    read("input", Element::Words),
+    read("weights", Element::Real),
+    write("output", Element::Real),
+    read("events", Element::Words),
+];
 
-/// The currents of all outputs in a step.
+/// The currents of all outputs in a step. Twins read words, whether there is a list or not: they pass over silent ones, and
+/// the sum is the same to the bit.
 pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], block: &mut [f32]) {
     let channels = input.channels as usize;
     let rows = channels * out.len();
@@ -43,7 +51,7 @@ pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], bl
     sum.finish(bias);
 }
 
-shared!(Params as "Params" { input: Edge, output: Edge, bias: u32, first: u32, count: u32 });
+shared!(Params as "Params" { input: Edge, output: Edge, bias: u32, first: u32, count: u32, most_events: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {

@@ -3,9 +3,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::bindings::{read, write};
 use super::population::{Frame, Memory, WIDE};
 use super::shader::{AFFINE_NEURON, LINEAR_SUM, NEURONS, OWN_CURRENT, POPULATION, SPLIT_CURRENT, SUM, Shader};
-use super::{Bindings, Edge, Population, SlotInfo, Window, conv_spike, linear};
+use super::{Bindings, Edge, Element, Population, SlotInfo, Window, linear};
 use crate::neuron::affine::State;
 use crate::shared::shared;
 
@@ -19,12 +20,24 @@ pub struct Params {
     pub population: Population,
     /// 1: there are biases behind the weights.
     pub bias: u32,
+    /// As in [`linear::Params`].
+    pub most_events: u32,
 }
 
-/// The slots of [`conv_spike`].
-pub const SLOTS: &[SlotInfo] = conv_spike::SLOTS;
+/// Those of every spiking kernel, but for the spikes before pooling, which are the output: there is no pool. In their
+/// place are lists of the inputs that fired, as [`super::compact`] makes them.
+pub const SLOTS: &[SlotInfo] = &[
+    read("input", Element::Words),
+    read("weights", Element::Real),
+    read("coefficients", Element::Coefficients),
+    write("state", Element::Real),
+    write("output", Element::Words),
+    write("tally", Element::Words),
+    read("events", Element::Words),
+    write("traces", Element::Real),
+];
 
-shared!(Params as "Params" { input: Edge, population: Population, bias: u32 });
+shared!(Params as "Params" { input: Edge, population: Population, bias: u32, most_events: u32 });
 
 const SPIKES: &str = include_str!("../../shaders/linear_spike.wgsl");
 const OWN: &[&str] = &[SPIKES, SUM, LINEAR_SUM, NEURONS, AFFINE_NEURON, POPULATION, OWN_CURRENT];

@@ -275,7 +275,7 @@ impl Kernel {
             // Of a step in which a hundredth of the cells fire, each to a thousand others.
             Kernel::Propagate(p) => u64::from(p.sources) * 10,
             Kernel::Regenerate(p) => u64::from(p.cells) * 100,
-            Kernel::Compact(p) => u64::from(p.input.channels),
+            Kernel::Compact(p) => p.input.elements() as u64 * self.groups(steps),
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,
         }

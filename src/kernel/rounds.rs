@@ -55,9 +55,11 @@ impl Kernel {
             Kernel::LinearSpike(p) => {
                 let words = u64::from(p.input.cells) * words_of(p.input.channels as usize) as u64;
                 let passes = words.div_ceil(SPLIT_KEPT / SPLIT_CHUNK * 8);
-                // Twice 8 words, then what was kept is added.
-                let pass = 2 * (1 + 8 * (1 + cell(&p.input, 32))) + SPLIT_CHUNK + SPLIT_KEPT;
-                neurons([1, 1], &p.input, linear(&p.input), wide.then_some((SPLIT_CHUNK, passes * (1 + pass))))
+                // Twice 8 words, then what was kept is added; with lists, the steps of each are looked for.
+                let searches = if p.most_events > 0 { 3 * SPLIT_CHUNK } else { 0 };
+                let pass = 2 * (1 + 8 * (1 + cell(&p.input, 32))) + SPLIT_CHUNK + SPLIT_KEPT + searches;
+                let chunk = passes * (1 + pass) + SPLIT_CHUNK + u64::from(p.most_events.div_ceil(4));
+                neurons([1, 1], &p.input, linear(&p.input), wide.then_some((SPLIT_CHUNK, chunk)))
             }
             Kernel::Membrane(p) => neurons(p.pool, &p.input, u64::from(p.input.planes), None),
             Kernel::RecurrentSpike(p) => {
@@ -76,7 +78,7 @@ impl Kernel {
             Kernel::Reorder(p) => element(&p.output, read(&p.input)),
             Kernel::Meter(p) => 33 * (1 + u64::from(p.input.planes)) + 8,
             Kernel::Delay(_) | Kernel::DelayPush(_) | Kernel::Probe(_) => 33,
-            Kernel::Compact(p) => 34 * u64::from(p.input.channels.div_ceil(32)).div_ceil(COMPACT_LANES) + 9,
+            Kernel::Compact(p) => 34 * (p.input.step_words() as u64).div_ceil(COMPACT_LANES) + 9,
             Kernel::Cells(p) => 2 * u64::from(p.ring) + CELL_LOOPS,
             Kernel::Propagate(p) => events(p.cells, p.groups),
             Kernel::Regenerate(p) => events(p.cells, p.groups) * (1 + u64::from(p.rules)),

@@ -9,7 +9,7 @@ use super::simplify::Graph;
 use super::{InputKind, Network};
 use crate::error::{Error, Result};
 use crate::network::Readout;
-use crate::plan::{Plan, Request, TrainingPlan, TrainingRequest};
+use crate::plan::{LinearSize, Plan, Request, TrainingPlan, TrainingRequest};
 
 /// More steps than this are taken for a mistake.
 const MAX_STEPS: usize = 1 << 24;
@@ -19,13 +19,27 @@ const MAX_STEPS: usize = 1 << 24;
 /// # Errors
 /// A network that is not well formed or has no weights yet, a request without steps, more memory than is allowed.
 pub fn compile(network: &Network, request: &Request) -> Result<Plan> {
+    compile_with(network, request, &|_| None)
+}
+
+/// As [`compile`], with the share of inputs up to which lists of those that fired are quicker, where it was measured for a
+/// linear layer of a size: for [`EventLists::Measured`](crate::plan::EventLists::Measured).
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(
+    network: &Network,
+    request: &Request,
+    measured: &dyn Fn(LinearSize) -> Option<f32>,
+) -> Result<Plan> {
     if request.steps == 0 || request.steps > MAX_STEPS {
         return Err(Error::Request(format!("expected between 1 and {MAX_STEPS} steps, got {}", request.steps)));
     }
+    request.event_lists.check()?;
     network.check()?;
     let graph = Graph::new(network)?;
     let groups = schedule(&graph);
-    let mut lowering = Lowering::new(network, request, &graph, &groups);
+    let mut lowering = Lowering::new(network, request, &graph, &groups).with_measured(measured);
     for group in &groups {
         match group {
             Group::One(node) => lowering.node(*node)?,

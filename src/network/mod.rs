@@ -20,7 +20,7 @@ mod simplify;
 mod sparsified;
 
 pub use builder::Builder;
-pub use compile::{compile, compile_training};
+pub use compile::{compile, compile_training, compile_with};
 pub use dialect_file::DialectChoice;
 pub use graph::order;
 pub(crate) use lower::neuron::laid_out;

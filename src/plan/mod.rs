@@ -11,6 +11,7 @@
 //! ```
 
 mod cost;
+mod events;
 mod info;
 mod memory;
 mod text;
@@ -18,7 +19,7 @@ mod training;
 
 use crate::error::{Error, Result};
 use crate::kernel::probe::PROBE_VALUES;
-use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES, Window};
+use crate::kernel::{Access, Edge, Kernel, METER_WORDS, TALLY_WORDS, TRACE_VALUES, Window, compact};
 use crate::network::Readout;
 
 /// What a plan is asked for.
@@ -46,6 +47,8 @@ pub struct Request {
     pub memory_limit: usize,
     /// The most bytes that one binding of the device holds: larger weights are split by outputs.
     pub binding_limit: usize,
+    /// When linear layers read lists of the inputs that fired. Of no effect on results.
+    pub event_lists: EventLists,
 }
 
 impl Default for Request {
@@ -62,6 +65,7 @@ impl Default for Request {
             input_planes: Request::MOST_INPUT_PLANES,
             memory_limit: 16 << 30,
             binding_limit: usize::MAX,
+            event_lists: EventLists::Never,
         }
     }
 }
@@ -131,6 +135,8 @@ pub enum Holds {
     Words(usize),
     /// What so many cells remember, in every step.
     Probes(usize),
+    /// Lists of up to so many events, in every step.
+    Lists(usize),
 }
 
 impl Holds {
@@ -174,6 +180,7 @@ impl Holds {
             Holds::Scores(scores, series) => scores * if series { steps } else { 1 },
             Holds::Words(words) => words,
             Holds::Probes(cells) => PROBE_VALUES * cells * steps,
+            Holds::Lists(most) => compact::list_words(most) * steps,
         }
     }
 }
@@ -410,7 +417,7 @@ impl Holds {
     fn is_series(&self) -> bool {
         match self {
             Holds::Edge(edge) => edge.series == 1,
-            Holds::Traces(_) | Holds::Probes(_) => true,
+            Holds::Traces(_) | Holds::Probes(_) | Holds::Lists(_) => true,
             Holds::Scores(_, series) => *series,
             _ => false,
         }
@@ -418,6 +425,7 @@ impl Holds {
 }
 
 pub use cost::Cost;
+pub use events::{DEFAULT_SHARE, EventLists, LinearSize};
 pub use info::{CircuitInfo, PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
 pub use training::{

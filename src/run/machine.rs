@@ -11,7 +11,8 @@ use super::gpu::{self, Gpu, GpuMachine};
 use super::profile::Profiler;
 use super::state::StateWords;
 use crate::error::Result;
-use crate::plan::Plan;
+use crate::network::{Network, compile_with};
+use crate::plan::{EventLists, Plan, Request};
 
 /// Where networks run.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,29 @@ impl Device {
             Device::Cpu | Device::Reference => usize::MAX,
             #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => gpu.binding_limit() as usize,
+        }
+    }
+
+    /// When linear layers read lists of the inputs that fired.
+    pub(super) fn event_lists(&self, asked: Option<EventLists>) -> EventLists {
+        match self {
+            // It makes lists of its own, of what comes in.
+            Device::Cpu => EventLists::Never,
+            Device::Reference => asked.unwrap_or_default(),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) => asked.unwrap_or(EventLists::Measured),
+        }
+    }
+
+    /// The plan of a network for this device, with what was measured on it.
+    ///
+    /// # Errors
+    /// As [`compile`](crate::network::compile).
+    pub fn compile(&self, network: &Network, request: &Request) -> Result<Plan> {
+        match self {
+            Device::Cpu | Device::Reference => compile_with(network, request, &|_| None),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(gpu) => compile_with(network, request, &|size| gpu.crossover(size)),
         }
     }
 

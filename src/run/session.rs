@@ -10,8 +10,8 @@ use super::profile::Profiler;
 use super::spread;
 use super::state::State;
 use crate::error::{Error, Result};
-use crate::network::{InputKind, Network, Readout, compile};
-use crate::plan::{Plan, Request};
+use crate::network::{InputKind, Network, Readout};
+use crate::plan::{EventLists, Plan, Request};
 use crate::tensor::{Tensor, shape_text};
 
 /// How a session runs.
@@ -40,6 +40,9 @@ pub struct Options {
     pub profile: Option<Profiler>,
     /// The state that every sample of a batch begins with; `None`: that before the first step.
     pub initial_state: Option<Arc<State>>,
+    /// When linear layers read lists of the inputs that fired; `None`: on a GPU up to the share that was measured there, else
+    /// never. Of no effect on results, nor on the fast machine of the CPU, which makes its own.
+    pub event_lists: Option<EventLists>,
 }
 
 /// A network with its plans and memory.
@@ -328,6 +331,7 @@ impl Session {
             // Neurons begin with a state that is given as they go on with one that was kept.
             streaming: self.options.initial_state.is_some(),
             binding_limit: self.options.device.binding_limit(),
+            event_lists: self.options.device.event_lists(self.options.event_lists),
             memory_limit: self.options.memory_limit.unwrap_or(Request::default().memory_limit),
             count_planes: match self.initial_planes() {
                 Some(planes) if planes > Request::default().count_planes => Request::MOST_COUNT_PLANES,
@@ -363,7 +367,7 @@ impl Session {
             plan.request == Request { count_planes, input_planes, ..request } && enough && few
         };
         if !self.batch.as_ref().is_some_and(|machine| fits(machine.plan())) {
-            let plan = Arc::new(compile(&self.network, &request)?);
+            let plan = Arc::new(self.options.device.compile(&self.network, &request)?);
             let initial = self.options.initial_state.as_ref().map(|state| state.words(&plan)).transpose()?;
             let confident = self.options.confident;
             self.how = How { initial: initial.map(Arc::new), confident, profile: self.options.profile.clone() };

@@ -7,7 +7,7 @@ use super::output::{Output, gather};
 use super::session::{Session, check_values};
 use super::state::State;
 use crate::error::{Error, Result};
-use crate::network::{Readout, compile};
+use crate::network::Readout;
 use crate::plan::Request;
 use crate::tensor::{Tensor, shape_text};
 
@@ -89,7 +89,7 @@ impl Session {
         let machine = match before {
             Some(machine) if machine.plan().request == request => machine,
             before => {
-                let plan = Arc::new(compile(&self.network, &request)?);
+                let plan = Arc::new(self.options.device.compile(&self.network, &request)?);
                 let mut machine =
                     Machine::new(&self.options.device, plan, self.threads.clone(), self.options.profile.clone())?;
                 let state = match &before {

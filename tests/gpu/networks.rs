@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use saltatory::kernel::Kernel;
 use saltatory::network::{Readout, compile};
-use saltatory::plan::{Plan, Request};
+use saltatory::plan::{EventLists, Plan, Request};
 use saltatory::run::verify;
 
 use crate::training;
 
 /// Requests that make different plans of one network.
-fn requests() -> [Request; 5] {
+fn requests() -> [Request; 6] {
     let series = Request { steps: 6, constant_input: false, ..Default::default() };
     [
         Request { steps: 6, ..Default::default() },
@@ -18,6 +18,7 @@ fn requests() -> [Request; 5] {
         Request { readout: Readout::Trace, record: true, ..series },
         Request { readout: Readout::Max, slice: Some(4), ..series },
         Request { streaming: true, readout: Readout::Last, ..series },
+        Request { event_lists: EventLists::UpTo(0.3), record: true, ..series },
     ]
 }
 

@@ -220,6 +220,44 @@ const SABOTAGES: &[Sabotage] = &[
         _ => text,
     }),
     sabotage("count drops a carry", "images, series", |_, text| text.replace("carry &= old;", "carry = 0u;")),
+    sabotage("lists: the fourth event of some is dropped", "event lists, series", |_, text| {
+        text.replace("at + 3u <= last", "false")
+    }),
+    sabotage("lists: events that are not there are added", "event lists, series", |_, text| {
+        text.replace("at + 1u <= last", "true")
+    }),
+    sabotage("lists: one block sum", "event lists, recorded", |_, text| {
+        text.replace("if event_block != sum.at {", "if event_block != sum.at && false {")
+    }),
+    sabotage("lists: blocks by elements, not by words", "event lists, recorded", |_, text| {
+        text.replace("element / IN.channels * CELL_WORDS + element % IN.channels / 32u", "element / 32u")
+    }),
+    sabotage("lists: no bias", "event lists, series", |_, text| {
+        text.replace(
+            "return biased(sum.total + sum.block, channel);\n}\n\n// Adds the weight",
+            "return sum.total + sum.block;\n}\n\n// Adds the weight",
+        )
+    }),
+    sabotage("lists: those that are too long are read", "event lists, series", |_, text| {
+        text.replace("return events[list_at(t, sample)] <= p.most_events;", "return true;")
+    }),
+    sabotage("lists: steps that read words take the place of others", "event lists, series", |_, text| {
+        text.replace("return firstTrailingBit(bits);", "return nth;")
+    }),
+    sabotage("lists: those of the first step for all", "event lists, in slices", |_, text| {
+        text.replace(
+            "return ((window.start + t) * window.batch + sample) *",
+            "return (window.start * window.batch + sample) *",
+        )
+    }),
+    sabotage("lists: cells lie without the ends of their words", "event lists, series", |kernel, text| match kernel {
+        "compact" => text.replace("word / CELL_WORDS * p.input.channels + word % CELL_WORDS * 32u", "word * 32u"),
+        _ => text,
+    }),
+    sabotage("lists: an event too many is kept", "event lists, series", |kernel, text| match kernel {
+        "compact" => text.replace("if fired > p.most {", "if fired >= p.most {"),
+        _ => text,
+    }),
     sabotage("channels across two words are cut", "padded pools, series", |_, text| {
         text.replace("shift != 0u && shift + count > 32u", "false")
     }),

@@ -350,3 +350,38 @@ fn a_large_sample_gives_the_same_on_any_number_of_threads() {
         }
     }
 }
+
+/// Of the network for event lists: in one window some steps read lists and others words, in every layer that has lists.
+#[test]
+fn a_window_reads_lists_and_words() {
+    use saltatory::kernel::Kernel;
+    use saltatory::run::{Device, verify};
+    let cases = verify::cases().unwrap();
+    let case = cases.into_iter().find(|case| case.name == "event lists, recorded").unwrap();
+    let plan = case.session(&Device::Reference).unwrap().plan(Some(6)).unwrap();
+    let most = plan.steps().filter_map(|step| match step.kernel {
+        Kernel::Linear(p) => Some(p.most_events),
+        Kernel::LinearSpike(p) => Some(p.most_events),
+        _ => None,
+    });
+    let most: Vec<u32> = most.collect();
+    let output = case.run(&Device::Reference).unwrap();
+    // What comes in, then the spikes of every population but the last, are what these layers read.
+    let fired = |layer: usize, sample: usize, t: usize| {
+        let count = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
+        if layer == 0 {
+            let frame = 1200;
+            return count(&case.input.data()[(sample * 6 + t) * frame..][..frame]);
+        }
+        let spikes = &output.recordings[sample][layer - 1].spikes;
+        spikes[t * spikes.len() / 6..(t + 1) * spikes.len() / 6].iter().filter(|&&s| s > 0).count()
+    };
+    assert_eq!(most, [360, 30, 21, 1]);
+    for (layer, &most) in most.iter().enumerate() {
+        let mixed = (0..5).any(|sample| {
+            let listed = (0..6).filter(|&t| fired(layer, sample, t) <= most as usize).count();
+            (1..6).contains(&listed)
+        });
+        assert!(mixed, "layer {layer}");
+    }
+}

@@ -56,8 +56,9 @@ impl Backward<'_> {
             let (inputs, outputs) = (p.input.elements() as u32, p.count);
             let weights = self.transposed(step, transpose::Params { taps: 1, inputs, outputs });
             let output = Edge { cells: 1, channels: inputs, ..to.edge };
-            let params = kernel::linear::Params { input: g.edge, output, bias: 0, first: 0, count: inputs };
-            let bind = vec![Slot::Buffer(g.buffer), weights, Slot::Buffer(to.buffer)];
+            let params =
+                kernel::linear::Params { input: g.edge, output, bias: 0, first: 0, count: inputs, most_events: 0 };
+            let bind = vec![Slot::Buffer(g.buffer), weights, Slot::Buffer(to.buffer), Slot::Empty];
             self.emit(step, Kernel::Linear(params), bind);
             self.contribute(step, input, to);
         }

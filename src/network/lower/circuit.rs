@@ -63,7 +63,8 @@ impl Lowering<'_> {
         let [arriving, state, events] = [arriving, state, events].map(Slot::Buffer);
         let spikes = Slot::Buffer(output.buffer);
         steps.add(Kernel::Cells(params), vec![from, table, arriving, state, spikes], format!("{count} cells"));
-        steps.add(Kernel::Compact(compact::Params { input: output.edge }), vec![spikes, events], "who fired");
+        let who = compact::Params { input: output.edge, most: count, series: 0 };
+        steps.add(Kernel::Compact(who), vec![spikes, events], "who fired");
         self.stored(&mut steps, &name, tables.stored, (count, ring, groups), events, arriving);
         let (words, rules) = tables.procedural;
         if rules > 0 {

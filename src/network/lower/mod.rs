@@ -6,6 +6,7 @@
 //! in `tests/plans.rs`.
 
 mod circuit;
+mod events;
 pub(super) mod neuron;
 mod output;
 mod recurrent;
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Edge, Kernel};
 use crate::layer::{Layer, PoolKind};
 use crate::neuron::rules::{Rules, SpikesPerStep};
-use crate::plan::{Buffer, Constant, Holds, Plan, Request, Slot, Stage, Step, When};
+use crate::plan::{Buffer, Constant, Holds, LinearSize, Plan, Request, Slot, Stage, Step, When};
 use crate::tensor::shape_text;
 use training::Training;
 
@@ -55,6 +56,8 @@ pub(in crate::network) struct Lowering<'a> {
     fused: Vec<bool>,
     /// What training needs; nothing is fused then.
     training: Option<Training<'a>>,
+    /// The share of inputs up to which lists of them are quicker, where that was measured.
+    measured: &'a dyn Fn(LinearSize) -> Option<f32>,
 }
 
 impl<'a> Lowering<'a> {
@@ -94,9 +97,15 @@ impl<'a> Lowering<'a> {
             cycle: None,
             fused: vec![false; count],
             training: None,
+            measured: &|_| None,
         };
         lowering.find_kinds(groups);
         lowering
+    }
+
+    /// This lowering, with what was measured of linear layers.
+    pub fn with_measured(self, measured: &'a dyn Fn(LinearSize) -> Option<f32>) -> Self {
+        Lowering { measured, ..self }
     }
 
     /// Lowers the layers of a cycle: step by step, with what they keep pushed at the end of each step.

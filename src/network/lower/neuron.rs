@@ -18,7 +18,7 @@ impl Lowering<'_> {
         let core = self.core(node, neuron)?;
         // A pool computed with the population before it has a value too; a weighted layer computed here has none yet.
         if let Some(value) = self.values[source] {
-            let (population, pool, output, slots) = self.population(node, &core, value.size, value.edge.channels);
+            let (population, pool, output, slots) = self.population(node, &core, value.size, value.edge.channels, None);
             let kernel = Kernel::Membrane(kernel::membrane::Params {
                 input: value.edge,
                 population,
@@ -33,7 +33,7 @@ impl Lowering<'_> {
             Layer::Conv(conv) => {
                 let (value, geometry, pieces) = self.conv_parts(source, conv)?;
                 let (population, pool, output, slots) =
-                    self.population(node, &core, geometry.out_size, geometry.out_channels);
+                    self.population(node, &core, geometry.out_size, geometry.out_channels, None);
                 for Piece { first, count, weights } in pieces {
                     let geometry = Geometry { out_channels: count, ..geometry };
                     let population = Population { first, count, ..population };
@@ -44,11 +44,13 @@ impl Lowering<'_> {
             }
             Layer::Linear(linear) => {
                 let (value, pieces) = self.linear_parts(source, linear)?;
-                let (population, _, _, slots) = self.population(node, &core, [1, 1], linear.out_features as u32);
+                let (events, most_events) = self.event_lists(source, &value, linear.out_features);
+                let outputs = linear.out_features as u32;
+                let (population, _, _, slots) = self.population(node, &core, [1, 1], outputs, Some(events));
                 let bias = u32::from(linear.bias.is_some());
                 for Piece { first, count, weights } in pieces {
                     let population = Population { first, count, ..population };
-                    let params = kernel::linear_spike::Params { input: value.edge, population, bias };
+                    let params = kernel::linear_spike::Params { input: value.edge, population, bias, most_events };
                     let bind = [vec![Slot::Buffer(value.buffer), weights], slots.clone()].concat();
                     self.emit(node, Kernel::LinearSpike(params), bind, currents(&value));
                 }
@@ -69,13 +71,15 @@ impl Lowering<'_> {
         core.map_err(|e| Error::layer(&simple.name, e.to_string()))
     }
 
-    /// The population of a layer: parameters, pooling window, output, and its slots from the coefficients on.
+    /// The population of a layer: parameters, pooling window, output, and its slots from the coefficients on. Where
+    /// nothing can be pooled, what is recorded of the spikes is the output itself, and lists of events take their slot.
     pub(super) fn population(
         &mut self,
         node: usize,
         core: &Core,
         size: [u32; 2],
         channels: u32,
+        events: Option<Slot>,
     ) -> (Population, [u32; 2], Value, Vec<Slot>) {
         let (pool_node, pool) = self.fused_pool(node, size);
         let (population, constant, state, traces) = self.neurons(node, core, self.edge(node, size, channels));
@@ -87,11 +91,18 @@ impl Lowering<'_> {
         let fires = core.flags & flag::FIRES != 0;
         let name = format!("{}.spikes", self.graph.nodes[node].name);
         let record = self.request.record && fires;
-        let spikes = record.then(|| self.buffer(name, Holds::Edge(population.output), true));
+        let spikes = record.then(|| match events {
+            Some(_) => {
+                self.plan.buffers[output.buffer].permanent = true;
+                output.buffer
+            }
+            None => self.buffer(name, Holds::Edge(population.output), true),
+        });
         let tally = self.tally(node, core, population.output, spikes, traces);
         let optional = |slot: Option<usize>| slot.map_or(Slot::Empty, Slot::Buffer);
         let (output_slot, tally) = (Slot::Buffer(output.buffer), Slot::Buffer(tally));
-        let slots = vec![constant, state, output_slot, tally, optional(spikes), optional(traces)];
+        let own = events.unwrap_or_else(|| optional(spikes));
+        let slots = vec![constant, state, output_slot, tally, own, optional(traces)];
         (population, pool, output, slots)
     }
 

@@ -90,9 +90,9 @@ impl Lowering<'_> {
         let real = Edge { cells: 1, channels, planes: 0, series: 0 };
         let sums = self.buffer(format!("{name}.sums"), Holds::Edge(real), false);
         for Piece { first, count, weights } in pieces {
-            let kernel = Kernel::Linear(kernel::linear::Params { input: edge, output: real, bias: 0, first, count });
-            let bind = vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums)];
-            self.emit_when(When::Scores, node, kernel, bind, "once: from spike counts");
+            let params = kernel::linear::Params { input: edge, output: real, bias: 0, first, count, most_events: 0 };
+            let bind = vec![Slot::Buffer(buffer), weights, Slot::Buffer(sums), Slot::Empty];
+            self.emit_when(When::Scores, node, Kernel::Linear(params), bind, "once: from spike counts");
         }
         let bias = linear.bias.as_ref().map(|bias| self.constant(format!("{name}.b"), words(bias.data().to_vec())));
         let value = Value { buffer: sums, edge: real, size: [1, 1] };

@@ -45,6 +45,7 @@ impl Lowering<'_> {
             return Ok(());
         }
         let (value, pieces) = self.linear_parts(node, linear)?;
+        let (events, most_events) = self.event_lists(node, &value, linear.out_features);
         let output = self.output(node, [1, 1], linear.out_features as u32);
         for piece in pieces {
             let params = kernel::linear::Params {
@@ -53,6 +54,7 @@ impl Lowering<'_> {
                 bias: u32::from(linear.bias.is_some()),
                 first: piece.first,
                 count: piece.count,
+                most_events,
             };
             let weights = self.used_weights(
                 node,
@@ -65,7 +67,7 @@ impl Lowering<'_> {
                     largest: 0.0,
                 },
             );
-            let bind = vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer)];
+            let bind = vec![Slot::Buffer(value.buffer), weights, Slot::Buffer(output.buffer), events];
             self.emit(node, Kernel::Linear(params), bind, once(&output));
         }
         Ok(())

@@ -35,14 +35,17 @@ impl Cache {
         if data == *kept {
             return;
         }
-        // Whole or not at all, whoever else writes it.
-        let part = self.file.with_extension(format!("{}.part", std::process::id()));
-        let folder = self.file.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written =
-            folder.and_then(|()| std::fs::write(&part, &data)).and_then(|()| std::fs::rename(&part, &self.file));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&part);
-        }
+        write_whole(&self.file, &data);
         *kept = data;
+    }
+}
+
+/// Writes a file whole or not at all, whoever else writes it.
+pub(super) fn write_whole(file: &Path, data: &[u8]) {
+    let part = file.with_extension(format!("{}.part", std::process::id()));
+    let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = folder.and_then(|()| std::fs::write(&part, data)).and_then(|()| std::fs::rename(&part, file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
     }
 }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use super::adapters::{self, AdapterInfo, Choice};
 use super::budget::Budget;
 use super::cache::Cache;
+use super::crossover::Crossovers;
 use super::pipelines::Pipeline;
 use crate::error::{Error, Result};
+use crate::plan::LinearSize;
 
 /// An open GPU. Clones share it.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Gpu {
     edit: Option<ShaderEdit>,
     /// Where compiled pipelines are kept.
     cache: Option<Arc<Cache>>,
+    /// Where lists of events pay.
+    crossovers: Option<Arc<Crossovers>>,
 }
 
 /// Given the name of a kernel and the text of its shader, the text to be used instead.
@@ -145,7 +149,7 @@ impl Gpu {
         let budget = Budget::of(&info);
         let (pipelines, staging) = Default::default();
         let shared = Arc::new(Inner { device, queue, info, limits, pipelines, staging, lost, nothing });
-        Ok(Gpu { shared, budget, edit: None, cache: None })
+        Ok(Gpu { shared, budget, edit: None, cache: None, crossovers: None })
     }
 
     /// The same GPU, asked for less or more at once.
@@ -162,6 +166,27 @@ impl Gpu {
     /// no effect where the driver has no such thing.
     pub fn keep_pipelines(&self, folder: &std::path::Path) -> Gpu {
         Gpu { cache: Cache::new(self, folder).map(Arc::new), ..self.clone() }
+    }
+
+    /// The same GPU, which finds in a file of this folder where lists of events were measured to pay, and keeps there what is
+    /// measured of it.
+    pub fn keep_crossovers(&self, folder: &std::path::Path) -> Gpu {
+        Gpu { crossovers: Some(Arc::new(Crossovers::new(folder))), ..self.clone() }
+    }
+
+    /// The share of inputs up to which lists of those that fired are quicker, where that was measured for such a layer.
+    pub fn crossover(&self, size: LinearSize) -> Option<f32> {
+        self.crossovers.as_ref()?.share(self.info(), size)
+    }
+
+    /// Whether it was measured with batches of so many samples.
+    pub fn knows_crossover(&self, size: LinearSize, batch: usize) -> bool {
+        self.crossovers.as_ref().is_some_and(|known| known.knows(self.info(), size, batch))
+    }
+
+    /// What was measured on it, where it is kept.
+    pub(super) fn crossovers(&self) -> Option<&Crossovers> {
+        self.crossovers.as_deref()
     }
 
     /// Where compiled pipelines are kept.

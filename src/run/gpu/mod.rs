@@ -7,6 +7,7 @@
 //! | `context` | [`Gpu`]: a device with its pipelines; shared by everything that runs on it |
 //! | `pipelines` | a kernel becomes a pipeline, once |
 //! | `cache` | pipelines in a file, for the next run |
+//! | `crossover` | where lists of events pay: measured, and kept in a file |
 //! | `prepared` | [`Prepared`]: a plan's memory, pipelines and bind groups on a device |
 //! | `schedule` | which dispatches a window of a batch takes, and what each of them is told |
 //! | `readback` | results back to the host, sample by sample |
@@ -53,6 +54,7 @@ mod budget;
 mod cache;
 mod compare;
 mod context;
+mod crossover;
 mod embedded;
 mod input_buffer;
 mod input_texture;
@@ -74,6 +76,8 @@ pub use adapters::{AdapterInfo, Choice, adapters_async};
 pub use budget::Budget;
 pub use compare::{Difference, Word, compare};
 pub use context::{Gpu, ShaderEdit, required};
+#[cfg(not(target_arch = "wasm32"))]
+pub use crossover::{Crossover, CrossoverPoint};
 pub use embedded::{EmbedOptions, Embedded, Feed};
 pub use input_texture::{Gray, TextureInput};
 pub use prepared::Prepared;

@@ -9,6 +9,7 @@ mod networks;
 use super::{Device, Options, Output};
 use crate::error::Result;
 use crate::network::{InputKind, Network, Readout};
+use crate::plan::EventLists;
 use crate::run::Session;
 use crate::tensor::Tensor;
 
@@ -21,6 +22,8 @@ const RAGGED: &str = "of different length";
 /// Steps of a case, and of one that needs several windows of time.
 const STEPS: usize = 6;
 const LONG: usize = 40;
+/// Where layers read lists of events: as many inputs as fire in a step, so that some read words.
+const LISTS: EventLists = EventLists::UpTo(0.3);
 
 /// A network, what is asked of it, and what it is given.
 #[derive(Clone, Debug)]
@@ -73,8 +76,10 @@ pub fn cases() -> Result<Vec<Case>> {
         let long = matches!(name, "images" | "delays and recurrence");
         for (form, constant, options) in forms.iter().filter(|form| long || form.0 != "long") {
             let input = input(&network, if *constant { None } else { options.steps })?;
+            let lists = name == "event lists" || options.slice.is_some() && options.record;
+            let options = Options { event_lists: lists.then_some(LISTS), ..options.clone() };
             let (name, network) = (format!("{name}, {form}"), network.clone());
-            cases.push(Case { name, network, options: options.clone(), input, ragged: *form == RAGGED });
+            cases.push(Case { name, network, options, input, ragged: *form == RAGGED });
         }
     }
     Ok(cases)

@@ -30,6 +30,7 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         ("reshaped", reshaped()),
         ("wide", wide()),
         ("many inputs", many_inputs()),
+        ("event lists", event_lists()),
         ("norse", norse),
         ("sinabs", sinabs),
         ("snntorch", snntorch),
@@ -198,6 +199,14 @@ fn ties(dialect: Dialect, neuron: impl Into<Neuron>) -> Builder {
 /// More inputs than block sums are kept at once for; outputs that do not fill a workgroup.
 fn many_inputs() -> Builder {
     input(&[40, 5, 6], InputKind::Bits).flatten().linear(68).spiking(lif()).linear(12).spiking(lif())
+}
+
+/// Layers that read lists of events, each in another form of its kernel: currents shared, each for itself, without neurons.
+/// As many inputs fire in a step as lists hold at most, sometimes more.
+fn event_lists() -> Builder {
+    let shared = input(&[40, 5, 6], InputKind::Bits).flatten().linear(100).spiking(lif());
+    let alone = shared.linear(70).spiking(lif()).linear(6).scale(Tensor::vector(vec![1.5])).spiking(lif());
+    alone.linear(3).spiking(lif())
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.
