@@ -49,6 +49,7 @@ pub mod readout;
 pub mod recurrent_spike;
 pub mod regenerate;
 pub mod reorder;
+pub mod sparse;
 pub mod sum;
 pub mod synapse;
 
@@ -149,6 +150,7 @@ kernels! {
     RecurrentSpike recurrent_spike,
     Regenerate regenerate,
     Reorder reorder,
+    Sparse sparse,
     BatchSum batch_sum,
     ConvInput conv_input,
     ConvWeight conv_weight,
@@ -275,6 +277,7 @@ impl Kernel {
             // Of a step in which a hundredth of the cells fire, each to a thousand others.
             Kernel::Propagate(p) => u64::from(p.sources) * 10,
             Kernel::Regenerate(p) => u64::from(p.cells) * 100,
+            Kernel::Sparse(p) => u64::from(p.count) * u64::from(p.most) * steps_of(&p.output),
             Kernel::Compact(p) => p.input.elements() as u64 * self.groups(steps),
             Kernel::Pool(p) => self.groups(steps) * 64 * u64::from(p.kernel[0]) * u64::from(p.kernel[1]),
             _ => self.groups(steps) * 64 * 32,

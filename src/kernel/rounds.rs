@@ -61,6 +61,11 @@ impl Kernel {
                 let chunk = passes * (1 + pass) + SPLIT_CHUNK + u64::from(p.most_events.div_ceil(4));
                 neurons([1, 1], &p.input, linear(&p.input), wide.then_some((SPLIT_CHUNK, chunk)))
             }
+            Kernel::Sparse(p) => {
+                // Each in a word of its own: begun, left, and taken in every plane for steps side by side.
+                let chunk = super::sparse::CHUNK as u64;
+                u64::from(p.most) * (2 + chunk + u64::from(p.input.planes.max(1)) * (2 + chunk)) + 3 * chunk
+            }
             Kernel::Membrane(p) => neurons(p.pool, &p.input, u64::from(p.input.planes), None),
             Kernel::RecurrentSpike(p) => {
                 let lanes = u64::from(super::recurrent_spike::frame(p).size);

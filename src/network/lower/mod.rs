@@ -11,6 +11,7 @@ pub(super) mod neuron;
 mod output;
 mod recurrent;
 mod shape;
+mod sparse;
 pub(super) mod training;
 mod weighted;
 
@@ -141,9 +142,7 @@ impl<'a> Lowering<'a> {
                                then (`saltatory export --sparse`)";
                 return Err(Error::layer(&graph.nodes[node].name, message));
             }
-            Layer::SparseLinear(_) => {
-                return Err(Error::layer(&graph.nodes[node].name, "sparse linear layers are not lowered yet"));
-            }
+            Layer::SparseLinear(sparse) => self.sparse_linear(node, sparse)?,
             Layer::Neuron(neuron) => self.neuron(node, neuron)?,
             Layer::Pool(pool) => self.pool(node, pool)?,
             Layer::BatchNorm(norm) if self.training.is_some() => self.batch_norm_in_training(node, norm)?,

@@ -269,7 +269,7 @@ pub(super) struct Table {
 
 impl Table {
     /// The next cell; cells with the same key share a row.
-    fn cell(&mut self, key: Vec<usize>, row: impl FnOnce() -> Vec<u32>) {
+    pub(super) fn cell(&mut self, key: Vec<usize>, row: impl FnOnce() -> Vec<u32>) {
         let rows = &mut self.rows;
         let index = *self.known.entry(key).or_insert_with(|| {
             rows.push(row());
@@ -307,6 +307,6 @@ fn zeros(data: &[f32]) -> (u64, u64) {
 }
 
 /// Why a step runs once, where it does.
-fn once(output: &Value) -> &'static str {
+pub(super) fn once(output: &Value) -> &'static str {
     if output.edge.series == 1 { "" } else { "once: its input is constant" }
 }

@@ -22,6 +22,7 @@ mod propagate;
 mod rare;
 mod readout;
 mod rows;
+mod sparse;
 mod steps;
 
 use crate::kernel::{Bindings, Kernel, Window};
@@ -49,6 +50,7 @@ enum FastKernel {
     Propagate(propagate::FastPropagate),
     Readout(readout::FastReadout),
     Pool(pool::FastPool),
+    Sparse(sparse::FastSparse),
     Affine(back::FastAffine),
     MembraneInput(back::FastMembraneInput),
     Moments(back::FastMoments),
@@ -105,6 +107,7 @@ impl FastKernel {
             FastKernel::Linear(kernel) => kernel.run(arch, window, slots),
             FastKernel::Meter(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Membrane(kernel) => kernel.run(arch, window, slots),
+            FastKernel::Sparse(kernel) => kernel.run(arch, window, slots),
             FastKernel::Readout(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Affine(kernel) => steps::run(kernel, arch, window, slots),
             FastKernel::MembraneInput(kernel) => kernel.run(arch, window, slots),
@@ -177,6 +180,7 @@ fn fast_form<'a>(step: &Step, constants: impl Fn(usize) -> &'a [u32]) -> Option<
         Kernel::Meter(p) => meter::FastMeter::new(p, constant(1)?).map(FastKernel::Meter),
         Kernel::Membrane(p) => membrane::FastMembrane::new(p, constant(1)?).map(FastKernel::Membrane),
         Kernel::Readout(p) => readout::FastReadout::new(p).map(FastKernel::Readout),
+        Kernel::Sparse(p) => sparse::FastSparse::new(p, constant(1)?).map(FastKernel::Sparse),
         Kernel::Pool(p) => pool::FastPool::new(p).map(FastKernel::Pool),
         Kernel::Affine(p) if p.input.is_real() && p.grain < 2 => Some(FastKernel::Affine(back::FastAffine(*p))),
         Kernel::MembraneInput(p) => back::FastMembraneInput::new(p).map(FastKernel::MembraneInput),
