@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from build import Mode, TorchNet, captured, compiled, modes, training_modes
-from contract import TAU, currents, hash_u32, make_net, spike_gradient, uniform, unit, weight
+from contract import TAU, currents, fan_out_synapses, hash_u32, make_net, spike_gradient, uniform, unit, weight
 
 FRAMES = 64
 
@@ -31,19 +31,28 @@ class Candidate:
     prepare: Callable[[], Call]
 
 
-def candidates(peers: dict[str, Any], workload: str, batch: int, device: str) -> list[Candidate]:
+def candidates(
+    peers: dict[str, Any],
+    workload: str,
+    batch: int,
+    device: str,
+    neurons: Optional[int] = None,
+    fan_out: Optional[int] = None,
+) -> list[Candidate]:
     """The modes worth a try; each is built when it is prepared."""
     if workload == "lif":
-        x = currents(16, batch * 65536)
+        x = currents(16, batch * (neurons or 65536))
         return _population(peers, x, None, TAU, device, compile=True)
     if workload == "lif-training":
-        n = batch * 65536
+        n = batch * (neurons or 65536)
         return _population_back(peers, currents(16, n), spike_gradient(16, n), TAU, device)
     if workload == "dense-lif":
-        x, w = unit(4900, 500, batch, 512), weight(4000, 512, 512, 512)
+        n = neurons or 512
+        x, w = unit(4900, 500, batch, n), weight(4000, n, n, n)
         return _population(peers, x, w, 5.0, device, compile=False)
     if workload.startswith("sparse-fc-"):
-        return _given_spikes(peers, float(workload.rsplit("-", 1)[1]) / 100, batch, device)
+        rate = float(workload.rsplit("-", 1)[1]) / 100
+        return _given_spikes(peers, rate, batch, device, neurons or 4096, fan_out)
     if workload == "stream-latency":
         return _stream(peers, device)
     if workload.endswith("-training"):
@@ -147,28 +156,22 @@ def _population_back(
     return _all(peers, choices, prepare)
 
 
-def _given_spikes(peers: dict[str, Any], rate: float, batch: int, device: str) -> list[Candidate]:
-    """Frameworks differ in nothing but how the sum is taken: dense, over gathered rows, for all steps at once."""
-    steps, n = 32, 4096
+def _given_spikes(
+    peers: dict[str, Any], rate: float, batch: int, device: str, n: int, fan_out: Optional[int]
+) -> list[Candidate]:
+    """Frameworks differ in nothing but how the sum is taken."""
+    steps = 32
     s = torch.from_numpy(uniform(5000, steps, batch, n) < np.float32(rate)).to(device)
-    sf = s.float()
-    w = torch.from_numpy(weight(5002, n, n, n)).to(device).t().contiguous()  # [pre, post]
-
-    def current(name: str) -> Callable[[int, list[torch.Tensor]], torch.Tensor]:
-        if name == "dense-mv":
-            return lambda t, _: sf[t] @ w
-        if name == "dense-gather":
-            return lambda t, _: torch.stack([w.index_select(0, row.nonzero().squeeze(1)).sum(0) for row in s[t]])
-        return lambda t, all: all[t]
+    sums = _dense_sums(s, n, device) if fan_out is None else _sparse_sums(s, n, fan_out, rate, device)
 
     def prepare(_: Any, mode: Mode) -> Call:
-        one, at_once = current(mode.name), mode.name == "dense-gemm-T"
+        currents = sums[mode.name]()
 
         def run(_: int) -> torch.Tensor:
-            everything = list((sf.flatten(0, 1) @ w).unflatten(0, (steps, batch))) if at_once else []
+            current = currents()
             v, total = torch.zeros(batch, n, device=device), torch.zeros(batch, n, device=device)
             for t in range(steps):
-                v.lerp_(one(t, everything), 1.0 / TAU)
+                v.lerp_(current(t), 1.0 / TAU)
                 fired = v >= 1.0
                 v.masked_fill_(fired, 0.0)
                 total += fired
@@ -176,8 +179,67 @@ def _given_spikes(peers: dict[str, Any], rate: float, batch: int, device: str) -
 
         return Call(run, lambda: run(0), lambda: int(round(float(run(0).double().sum()) * steps)))
 
-    names = [Mode(name) for name in ("dense-mv", "dense-gather", "dense-gemm-T")]
-    return _all({"torch": peers["torch"]} if "torch" in peers else {}, lambda _: names, prepare)
+    return _all({"torch": peers["torch"]} if "torch" in peers else {}, lambda _: [Mode(name) for name in sums], prepare)
+
+
+# By name, what is prepared once; called before every run, it gives the currents of a step, [B,N].
+Sums = dict[str, Callable[[], Callable[[], Callable[[int], torch.Tensor]]]]
+
+
+def _dense_sums(s: torch.Tensor, n: int, device: str) -> Sums:
+    """A product for each step, a sum of gathered rows, one product for all steps."""
+    sf = s.float()
+    w = torch.from_numpy(weight(5002, n, n, n)).to(device).t().contiguous()  # [pre, post]
+
+    def rows(t: int) -> torch.Tensor:
+        return torch.stack([w.index_select(0, row.nonzero().squeeze(1)).sum(0) for row in s[t]])
+
+    def at_once() -> Callable[[int], torch.Tensor]:
+        everything = (sf.flatten(0, 1) @ w).unflatten(0, s.shape[:2])
+        return lambda t: everything[t]
+
+    return {
+        "dense-mv": lambda: lambda: lambda t: sf[t] @ w,
+        "dense-gather": lambda: lambda: rows,
+        "dense-gemm-T": lambda: at_once,
+    }
+
+
+def _sparse_sums(s: torch.Tensor, n: int, fan_out: int, rate: float, device: str) -> Sums:
+    """A sparse product for each step, one for all steps, synapses of those that spike added one by one."""
+    sf = s.float()
+    post, w = (torch.from_numpy(a).to(device) for a in fan_out_synapses(n, fan_out, rate))
+    post = post.long()
+
+    def csr() -> torch.Tensor:
+        """[post, pre], with 32-bit indices, for which MKL is fastest."""
+        pre = torch.arange(n, device=device).repeat_interleave(fan_out)
+        m = torch.sparse_coo_tensor(torch.stack([post.flatten(), pre]), w.flatten(), (n, n)).coalesce().to_sparse_csr()
+        return torch.sparse_csr_tensor(m.crow_indices().int(), m.col_indices().int(), m.values(), (n, n))
+
+    def by_step() -> Callable[[], Callable[[int], torch.Tensor]]:
+        m = csr()
+        if s.shape[1] == 1:
+            return lambda: lambda t: (m @ sf[t, 0]).unsqueeze(0)
+        return lambda: lambda t: (m @ sf[t].t()).t()
+
+    def at_once() -> Callable[[], Callable[[int], torch.Tensor]]:
+        m, columns = csr(), sf.flatten(0, 1).t().contiguous()
+
+        def every() -> Callable[[int], torch.Tensor]:
+            everything = (m @ columns).t().contiguous().unflatten(0, s.shape[:2])
+            return lambda t: everything[t]
+
+        return every
+
+    def events(t: int) -> torch.Tensor:
+        out = torch.zeros(s.shape[1:], device=device)
+        for row, current in zip(s[t], out):
+            fired = row.nonzero().squeeze(1)
+            current.index_add_(0, post[fired].reshape(-1), w[fired].reshape(-1))
+        return out
+
+    return {"csr-mv": by_step, "csr-T": at_once, "event": lambda: lambda: events}
 
 
 def _stream(peers: dict[str, Any], device: str) -> list[Candidate]:

@@ -56,6 +56,13 @@ def weight(seed: int, fan_in: int, *shape: int) -> np.ndarray:
     return w - mean.reshape((-1,) + (1,) * (len(shape) - 1))
 
 
+def fan_out_synapses(neurons: int, fan_out: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and weights [neurons, fan_out] of every source; those of one source and target add up."""
+    target = (hash_u32(5001, neurons * fan_out) % np.uint32(neurons)).reshape(neurons, fan_out)
+    gain = np.float32(2.1) / np.float32(rate)
+    return target, uniform(5002, neurons, fan_out) / np.float32(fan_out) * gain
+
+
 def events(seed: int, t: int, b: int, c: int, h: int, w: int) -> np.ndarray:
     """Clustered counts [T,B,C,H,W]: a fifth of the 8x8 tiles, in them a quarter of the pixels hold 1 to 4."""
     tiles = uniform(seed, t, b, c, h // 8, w // 8) < 0.20

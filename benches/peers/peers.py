@@ -57,12 +57,14 @@ class Bench:
         self.peers, versions, skipped = available()
         return {"device": self.device, "peers": versions, "skipped": skipped}
 
-    def open(self, workload: str, batch: int) -> dict[str, Any]:
+    def open(
+        self, workload: str, batch: int, neurons: int | None = None, fan_out: int | None = None
+    ) -> dict[str, Any]:
         self.close()
         if self.peers:
             from cases import candidates
 
-            self.candidates = candidates(self.peers, workload, batch, self.device)
+            self.candidates = candidates(self.peers, workload, batch, self.device, neurons, fan_out)
         return {"modes": [{"peer": c.peer, "mode": c.mode} for c in self.candidates]}
 
     def prepare(self, mode: int) -> dict[str, Any]:
@@ -115,16 +117,16 @@ def serve(bench: Bench) -> None:
         replies.flush()
 
 
-def alone(bench: Bench, workload: str, batch: int, seconds: float, say: Callable[[str], None]) -> None:
-    for i, mode in enumerate(bench.open(workload, batch)["modes"]):
+def alone(bench: Bench, case: dict[str, Any], seconds: float, say: Callable[[str], None]) -> None:
+    for i, mode in enumerate(bench.open(**case)["modes"]):
         try:
             prepared = bench.prepare(i)
             runs = max(5, int(seconds / prepared["seconds"]))
             median = statistics.median(bench.times(i, runs))
-            what = {"samples_per_second": batch / median, "runs": runs, "spikes": prepared["spikes"]}
+            what = {"samples_per_second": case["batch"] / median, "runs": runs, "spikes": prepared["spikes"]}
         except Exception as error:
             what = {"error": f"{type(error).__name__}: {error}"}
-        say(json.dumps({"workload": workload, "batch": batch, **mode, **what}))
+        say(json.dumps({**case, **mode, **what}))
         bench.drop(i)
 
 
@@ -134,6 +136,8 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="answer requests on standard input")
     parser.add_argument("--workload", default="spiking-cnn")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--neurons", type=int, help="of lif, dense-lif and sparse-fc-R")
+    parser.add_argument("--fan-out", type=int, help="makes sparse-fc-R sparse: synapses of a source")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -145,7 +149,8 @@ def main() -> None:
     here = bench.hello(arguments.threads, arguments.device)
     print(json.dumps(here), flush=True)
     if not arguments.list:
-        alone(bench, arguments.workload, arguments.batch, arguments.seconds, lambda line: print(line, flush=True))
+        case = {name: getattr(arguments, name) for name in ("workload", "batch", "neurons", "fan_out")}
+        alone(bench, case, arguments.seconds, lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

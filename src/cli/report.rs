@@ -325,8 +325,13 @@ pub fn short(n: f64) -> String {
     format!("{value:.2}{unit}")
 }
 
-/// Bytes of the model's own parameters and statistics, as f32.
+/// Bytes of the model's own parameters and statistics, as f32, and of the numbers that say which weights are there.
 pub fn footprint(network: &Network) -> usize {
     let tensors = network.nodes.iter().flat_map(|node| saltatory::network::checkpoint::tensors(&node.layer));
-    4 * tensors.map(|(_, tensor)| tensor.len()).sum::<usize>()
+    let dense: usize = tensors.map(|(_, tensor)| tensor.len()).sum();
+    let sparse = network.nodes.iter().map(|node| match &node.layer {
+        Layer::SparseLinear(SparseLinear { weight: Some(weight), .. }) => 2 * weight.len() + weight.offsets().len(),
+        _ => 0,
+    });
+    4 * (dense + sparse.sum::<usize>())
 }

@@ -46,11 +46,6 @@ impl SparseLinear {
         SparseLinear { out_features, has_bias: true, weight: None, bias: None, connectivity: None }
     }
 
-    /// With this weight matrix; a bias is to be loaded or set if `has_bias`.
-    pub fn with_weight(weight: SparseMatrix, has_bias: bool) -> Self {
-        SparseLinear { has_bias, weight: Some(weight.clone()), ..SparseLinear::new(weight.rows()) }
-    }
-
     /// Checks the weights against an input shape; returns the output shape.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 //! `h(seed, i) = mix(i ^ mix(seed + 0x9e3779b9))` with the 32-bit mixer lowbias32, `uniform(seed)[i] = (h >> 8) 2^-24`.
 //! The weights of the i-th convolution or linear layer have the seed of the network plus i; they are uniform within
 //! `sqrt(6 / fan_in)`, and the mean of each output's weights is subtracted. Gains in place of trained batch norm keep
-//! every layer at realistic rates. Neurons: LIF, tau 2 (`dense-lif`: 5), threshold 1, hard reset to 0.
+//! every layer at realistic rates. Synapse k of source i of a sparse linear layer goes to target `h(5001, i K + k) mod N`; its
+//! weight is `uniform(5002)[i K + k] / K` times a gain of 2.1 over the rate of the input; those of one source and target add
+//! up. Neurons: LIF, tau 2 (`dense-lif`: 5), threshold 1, hard reset to 0.
 //!
 //! | name | network | T | input |
 //! |---|---|---|---|
@@ -14,6 +16,7 @@
 //! | `csnn-dvs` | SpikingJelly's `DVSGestureNet`, 2x128x128 | 16 | counts of events |
 //! | `sew-resnet18` | SpikingJelly's `sew_resnet18`, ADD, 3x224x224 | 4 | one image |
 //! | `sparse-fc-R` | linear 4,096 to 4,096, LIF | 32 | spikes at a rate of R % |
+//! | the same with a fan-out K | sparse linear N to N, K synapses a source, LIF | 32 | spikes at a rate of R % |
 //! | `...-training` | a step of training of `spiking-cnn` or `csnn-dvs` | | |
 //! | `lif-training` | the neurons of `lif` forward, and back from a given gradient of their spikes | 16 | currents |
 //! | `stream-latency` | that of `spiking-cnn` | 1 | frame by frame, state kept |
@@ -25,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::network::{Network, Readout};
 use crate::tensor::Tensor;
 use networks::{DENSE_NEURONS, LIF_NEURONS, SEW_GAINS, SPARSE_NEURONS};
-use networks::{as_untrained, csnn_dvs, dense_lif, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
+use networks::{as_untrained, csnn_dvs, dense_lif, fanned_out, fill, lif_alone, sew_resnet18, sparse_fc, spiking_cnn};
 pub use numbers::uniform;
 use numbers::{Values, hash};
 
@@ -89,6 +92,8 @@ pub struct Variant {
     pub neurons: Option<usize>,
     /// Rate of the spikes that `sparse-fc-R` is given, of a step and neuron.
     pub rate: Option<f32>,
+    /// Synapses of a source of `sparse-fc-R`, which is then sparse; `None`: it is dense.
+    pub fan_out: Option<usize>,
 }
 
 /// The workload of a name.
@@ -99,7 +104,7 @@ pub fn workload(name: &str) -> Result<Workload> {
     variant(name, Variant::default())
 }
 
-/// The workload of a name, with another number of steps or neurons, or another rate.
+/// The workload of a name, with another number of steps or neurons, another rate, or a fan-out.
 ///
 /// # Errors
 /// [`Error::Request`] for a name that is none of [`NAMES`], and for what the workload does not have.
@@ -117,6 +122,7 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
         ("steps", variant.steps.is_some() && name == "stream-latency"),
         ("number of neurons", variant.neurons.is_some() && !sized),
         ("rate", variant.rate.is_some() && !name.starts_with("sparse-fc-")),
+        ("fan-out", variant.fan_out.is_some() && !name.starts_with("sparse-fc-")),
     ];
     if let Some((what, _)) = missing.iter().find(|(_, missing)| *missing) {
         return Err(Error::Request(format!("the workload `{name}` has no {what} to choose")));
@@ -124,7 +130,12 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     let neurons = |usual| variant.neurons.unwrap_or(usual);
     let spikes = |usual| {
         let rate = variant.rate.unwrap_or(usual);
-        (32, Sequence, 5002, sparse_fc(neurons(SPARSE_NEURONS)), &[1.0][..], Values::Spikes { rate })
+        let neurons = neurons(SPARSE_NEURONS);
+        let builder = match variant.fan_out {
+            None => sparse_fc(neurons),
+            Some(fan_out) => fanned_out(neurons, fan_out, rate)?,
+        };
+        Ok::<_, Error>((32, Sequence, 5002, builder, &[1.0][..], Values::Spikes { rate }))
     };
     let (steps, input, seed, builder, gains, values) = match name.trim_end_matches("-training") {
         "lif" => (16, Sequence, 0, lif_alone(neurons(LIF_NEURONS)), &[][..], Values::Currents),
@@ -134,10 +145,10 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
         "spiking-cnn" => (8, Constant, 1000, spiking_cnn(), CNN_GAINS, Values::Uniform { seed: 1900 }),
         "csnn-dvs" => (16, Sequence, 2000, csnn_dvs(), DVS_GAINS, Values::Events { seed: 2900 }),
         "sew-resnet18" => (4, Constant, 3000, sew_resnet18(), &SEW_GAINS[..], Values::Unit { seed: 3900 }),
-        "sparse-fc-0.1" => spikes(0.001),
-        "sparse-fc-1" => spikes(0.01),
-        "sparse-fc-5" => spikes(0.05),
-        "sparse-fc-20" => spikes(0.2),
+        "sparse-fc-0.1" => spikes(0.001)?,
+        "sparse-fc-1" => spikes(0.01)?,
+        "sparse-fc-5" => spikes(0.05)?,
+        "sparse-fc-20" => spikes(0.2)?,
         _ => (1, Stream, 1000, spiking_cnn(), CNN_GAINS, Values::Uniform { seed: 6000 }),
     };
     let steps = variant.steps.unwrap_or(steps);
@@ -194,7 +205,10 @@ impl Workload {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
     use super::{Variant, uniform, variant, workload};
+    use crate::layer::Layer;
 
     #[test]
     fn a_workload_may_have_other_steps_neurons_and_rates() {
@@ -207,6 +221,26 @@ mod tests {
         };
         assert!((firing(None) - 0.01).abs() < 2e-3 && (firing(Some(0.3)) - 0.3).abs() < 2e-2);
     }
+
+    /// The numbers come from `benches/peers/contract.py`.
+    #[test]
+    fn with_a_fan_out_the_layer_is_sparse() {
+        let sparse = Variant { neurons: Some(64), fan_out: Some(10), ..Variant::default() };
+        let workload = variant("sparse-fc-5", sparse).unwrap();
+        let Layer::SparseLinear(layer) = &workload.network.nodes[1].layer else { panic!("expected a sparse layer") };
+        let weight = layer.weight.as_ref().unwrap();
+        assert_eq!((weight.rows(), weight.columns(), weight.len()), (64, 64, SYNAPSES));
+        assert_eq!(weight.row(0), (&ROW.0[..], &ROW.1[..]));
+        let sum: f64 = weight.values().iter().map(|&value| f64::from(value)).sum();
+        assert!((sum - SUM).abs() < 1e-5 * SUM, "{sum}");
+        assert_eq!(workload.input(1).unwrap().shape(), [1, 32, 64]);
+    }
+
+    const SYNAPSES: usize = 603;
+    const SUM: f64 = 1327.9773299628869;
+    /// With two synapses from one source.
+    const ROW: ([u32; 7], [f32; 7]) =
+        ([3, 16, 18, 26, 31, 35, 40], [3.9092085, 2.9931555, 2.9079292, 3.4184442, 1.1172309, 3.9886212, 1.9608508]);
 
     #[test]
     fn what_is_given_repeats_after_a_prime_number_of_values() {
@@ -233,6 +267,10 @@ mod tests {
         };
         fails("spiking-cnn", Variant { neurons: Some(9), ..Variant::default() }, "neurons");
         fails("lif", Variant { rate: Some(0.5), ..Variant::default() }, "rate");
+        fails("dense-lif", Variant { fan_out: Some(5), ..Variant::default() }, "fan-out");
+        for fan_out in [0, 1 << 18] {
+            fails("sparse-fc-1", Variant { fan_out: Some(fan_out), ..Variant::default() }, "fan-out");
+        }
         fails("stream-latency", Variant { steps: Some(9), ..Variant::default() }, "steps");
     }
 }

@@ -1,10 +1,11 @@
 //! The networks, their gains, and their weights.
 
-use super::numbers::uniform;
-use crate::error::Result;
-use crate::layer::{BatchNorm, Layer, Pool, PoolKind};
+use super::numbers::{hash, uniform};
+use crate::error::{Error, Result};
+use crate::layer::{BatchNorm, Layer, MAX_ELEMENTS, Pool, PoolKind, SparseLinear};
 use crate::network::{Builder, InputKind, InputSpec, Network};
 use crate::neuron::Lif;
+use crate::sparse::SparseMatrix;
 use crate::tensor::Tensor;
 
 /// Neurons of the workload `lif`.
@@ -28,6 +29,25 @@ pub(super) fn dense_lif(neurons: usize) -> Builder {
 pub(super) fn sparse_fc(neurons: usize) -> Builder {
     let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
     Network::new([neurons]).input(input).linear(neurons).spiking(lif())
+}
+
+/// The same with `fan_out` synapses of every source, the targets by chance. The gain keeps the mean current, and with it the
+/// rate of the population, the same whatever the rate of what comes in.
+pub(super) fn fanned_out(neurons: usize, fan_out: usize, rate: f32) -> Result<Builder> {
+    if fan_out == 0 || neurons.checked_mul(fan_out).is_none_or(|n| n > MAX_ELEMENTS) {
+        let message =
+            format!("a fan-out of {neurons} neurons: expected at least 1 and at most {MAX_ELEMENTS} synapses, got");
+        return Err(Error::Request(format!("{message} {fan_out} of each")));
+    }
+    let gain = if rate > 0.0 { 2.1 / rate } else { 1.0 };
+    let synapse = |number: usize| {
+        let target = hash(5001, number as u32) as usize % neurons;
+        (target, number / fan_out, uniform(5002, number as u32) / fan_out as f32 * gain)
+    };
+    let weight = SparseMatrix::from_triplets(neurons, neurons, (0..neurons * fan_out).map(synapse))?;
+    let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
+    let layer = SparseLinear { has_bias: false, weight: Some(weight), ..SparseLinear::new(neurons) };
+    Ok(Network::new([neurons]).input(input).layer(Layer::SparseLinear(layer)).spiking(lif()))
 }
 
 pub(super) fn spiking_cnn() -> Builder {

@@ -27,15 +27,15 @@ impl fmt::Display for Case {
     }
 }
 
-/// The cases of these workloads and batches; where there are none, of all and of the usual ones.
-pub fn cases(names: &[String], batches: &[usize]) -> Result<Vec<Case>> {
+/// The cases of these workloads, batches and sizes; where there are none, of all and of the usual ones.
+pub fn cases(names: &[String], batches: &[usize], variant: Variant) -> Result<Vec<Case>> {
     if batches.contains(&0) {
         return Err(Error::Request("--batch: expected at least one sample, got 0".into()));
     }
     let mut cases = Vec::new();
     for name in chosen(names)? {
         let sizes = if name == STREAM || batches.is_empty() { usual(name) } else { batches };
-        cases.extend(sizes.iter().map(|&batch| Case::of(name, batch, Variant::default())));
+        cases.extend(sizes.iter().map(|&batch| Case::of(name, batch, variant)));
     }
     Ok(cases)
 }

@@ -1,5 +1,6 @@
 //! What is said of a case.
 
+use saltatory::workloads::Variant;
 use serde_json::{Value, json};
 
 use super::case::Case;
@@ -57,6 +58,7 @@ pub struct Line {
     name: &'static str,
     batch: usize,
     steps: usize,
+    variant: Variant,
     rates: Rates,
     peak: Option<Peak>,
     /// Bytes moved and operations performed in a run.
@@ -89,6 +91,7 @@ impl Line {
             name: case.name,
             batch: case.batch,
             steps: ours.steps,
+            variant: case.variant,
             rates: Rates::new(case.batch, rounds),
             peak,
             work,
@@ -119,6 +122,7 @@ impl Line {
     pub fn json(&self) -> Value {
         let mut value = json!({
             "kind": "case", "workload": self.name, "batch": self.batch, "steps": self.steps,
+            "neurons": self.variant.neurons, "fan_out": self.variant.fan_out,
             "peak_memory_bytes": self.peak.map(|peak| peak.bytes),
             "peak_memory_of_case_alone": self.peak.map(|peak| peak.of_case_alone),
             "bytes_moved_a_run": self.work[0], "operations_a_run": self.work[1],

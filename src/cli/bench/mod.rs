@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::ProgressBar;
 use saltatory::run::{Device, Options, Profile};
+use saltatory::workloads::Variant;
 use saltatory::{Error, Result};
 
 use super::{Outcome, devices, print, profile, progress};
@@ -40,6 +41,7 @@ use sweep::Measured;
   saltatory bench
   saltatory bench --workload spiking-cnn,stream-latency --batch 1,32
   saltatory bench --workload spiking-cnn --peers .venv/bin/python --json
+  saltatory bench --workload sparse-fc-1 --neurons 16384 --fan-out 1000
   saltatory bench --sweep steps,rate --device cpu
 
 `sparse-fc` stands for all of its rates. A batch is in memory before it is timed, and synaptic operations are not counted
@@ -60,6 +62,12 @@ pub struct Arguments {
     /// Sizes of batches (default: by workload). A stream has none.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     batch: Vec<usize>,
+    /// Neurons of `lif`, `dense-lif` and `sparse-fc-R`, and as many inputs (default: by workload).
+    #[arg(long, value_name = "N", conflicts_with = "sweep")]
+    neurons: Option<usize>,
+    /// Makes `sparse-fc-R` sparse: so many synapses from every input, drawn by chance.
+    #[arg(long, value_name = "K", conflicts_with = "sweep")]
+    fan_out: Option<usize>,
     /// Threads (default: one for each core).
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -87,7 +95,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let target = Target::new(arguments.seconds)?;
     let series = sweep::series(&arguments.sweep)?;
-    let cases = if series.is_empty() { case::cases(&arguments.workload, &arguments.batch)? } else { Vec::new() };
+    let variant = Variant { neurons: arguments.neurons, fan_out: arguments.fan_out, ..Variant::default() };
+    let cases =
+        if series.is_empty() { case::cases(&arguments.workload, &arguments.batch, variant)? } else { Vec::new() };
     let chart = arguments.chart.as_deref().map(Chart::new).transpose()?;
     if arguments.threads == Some(0) {
         return Err(Error::Request("--threads: expected at least one thread, got 0".into()));

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use saltatory::circuit::Circuit;
-use saltatory::layer::Layer;
+use saltatory::layer::{Connectivity, Layer, SparseLinear};
 use saltatory::network::{Readout, compile, compile_training};
 use saltatory::neuron::Rules;
 use saltatory::neuron::rules::{Reset, SpikesPerStep};
@@ -72,7 +72,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     // A network without weights can be looked at; its plan is that for any weights.
     let mut weighted = network.clone();
     if weighted.nodes.iter().all(|node| node.layer.parameter_count() == 0) {
-        weighted.init(0)?;
+        let mut filled = network.clone();
+        // Where no seed says which synapses a sparse layer has there is no plan, and the reason stands in its place.
+        if filled.init(0).is_ok() {
+            weighted = filled;
+        }
     }
     if arguments.training {
         return training(arguments, &weighted, &recipe.unwrap_or_default(), &request);
@@ -155,12 +159,13 @@ fn as_text(network: &Network, plan: Option<&Plan>) -> Result<String> {
     let steps = network.steps.map_or_else(|| "as asked for".into(), |t| t.to_string());
     let _ = writeln!(out, "{}  dialect {}  dt {:e}  steps {steps}", network.name, network.dialect.name(), network.dt);
     let wide = network.nodes.iter().map(|n| n.name.chars().count()).max().unwrap_or(5).max(5);
-    let _ = writeln!(out, "\n  {:<wide$}  {:<10}  {:<11}  {:>10}  notes", "layer", "kind", "output", "parameters");
+    let kinds = network.nodes.iter().map(|n| n.layer.kind().len()).max().unwrap_or(0).max(10);
+    let _ = writeln!(out, "\n  {:<wide$}  {:<kinds$}  {:<11}  {:>10}  notes", "layer", "kind", "output", "parameters");
     for (i, (node, shape)) in network.nodes.iter().zip(&shapes).enumerate() {
         let parameters = node.layer.parameter_count();
         let parameters = if parameters == 0 { String::new() } else { parameters.to_string() };
         let (kind, shape, notes) = (node.layer.kind(), shape_text(shape), notes(network, i));
-        let line = format!("  {:<wide$}  {kind:<10}  {shape:<11}  {parameters:>10}  {notes}", node.name);
+        let line = format!("  {:<wide$}  {kind:<kinds$}  {shape:<11}  {parameters:>10}  {notes}", node.name);
         let _ = writeln!(out, "{}", line.trim_end());
     }
     for node in &network.nodes {
@@ -209,10 +214,26 @@ fn notes(network: &Network, index: usize) -> String {
     if let Layer::Neuron(neuron) = &network.nodes[index].layer {
         notes.push(rules_text(&network.rules_at(index), neuron.model.spikes()));
     }
+    if let Layer::SparseLinear(linear) = &network.nodes[index].layer {
+        notes.push(sparse_text(linear));
+    }
     if index == network.output {
         notes.push("output".into());
     }
     notes.join("; ")
+}
+
+/// The synapses of a sparse layer, or from what they will be drawn.
+fn sparse_text(linear: &SparseLinear) -> String {
+    let text = linear
+        .weight
+        .as_ref()
+        .map(|weight| format!("{} synapses, density {:.3} %", weight.len(), 100.0 * weight.density()));
+    text.unwrap_or_else(|| match linear.connectivity {
+        Some(Connectivity::FanIn { count, seed }) => format!("{count} inputs of each output, seed {seed}"),
+        Some(Connectivity::FanOut { count, seed }) => format!("{count} outputs of each input, seed {seed}"),
+        None => "synapses to be loaded".into(),
+    })
 }
 
 fn rules_text(rules: &Rules, spikes: bool) -> String {
@@ -239,11 +260,17 @@ fn as_json(network: &Network, plan: Option<&Plan>, with_plan: bool) -> Result<Va
             Layer::Neuron(_) => json!(network.rules_at(i)),
             _ => Value::Null,
         };
+        let sparse = match &node.layer {
+            Layer::SparseLinear(SparseLinear { weight: Some(weight), .. }) => {
+                json!({ "synapses": weight.len(), "density": weight.density() })
+            }
+            _ => Value::Null,
+        };
         json!({
             "name": node.name, "kind": node.layer.kind(), "output_shape": shape,
             "parameters": node.layer.parameter_count(),
             "from": from.map(|e| json!({ "layer": network.nodes[e.from].name, "delay": e.delay })).collect::<Vec<_>>(),
-            "rules": rules,
+            "rules": rules, "sparse": sparse,
             "circuit": if let Layer::Circuit(of) = &node.layer { circuit::as_json(of) } else { Value::Null },
         })
     }).collect();

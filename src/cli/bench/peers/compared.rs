@@ -50,6 +50,7 @@ impl Compared {
             self.failed.iter().map(|(mode, error)| json!({ "mode": mode, "error": error })).collect();
         let mut value = json!({
             "kind": "peer", "workload": case.name, "batch": case.batch, "steps": steps,
+            "neurons": case.variant.neurons, "fan_out": case.variant.fan_out,
             "peer": self.peer, "failed_modes": failed,
         });
         if let Some(measured) = &self.result {

@@ -48,7 +48,10 @@ impl Peers {
     /// # Errors
     /// A harness that has ended. A mode that fails is no error of ours: the line says it.
     pub fn case(&mut self, case: &Case, stream: bool, target: Target, say: impl Fn(&str)) -> Result<Contest<'_>> {
-        let opened = self.process.ask(&json!({ "do": "open", "workload": case.name, "batch": case.batch }))?;
+        let (neurons, fan_out) = (case.variant.neurons, case.variant.fan_out);
+        let opened = self.process.ask(&json!({
+            "do": "open", "workload": case.name, "batch": case.batch, "neurons": neurons, "fan_out": fan_out,
+        }))?;
         if let Some(error) = opened["error"].as_str() {
             return Err(self.process.fault(error));
         }
