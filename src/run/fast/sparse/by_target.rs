@@ -1,113 +1,131 @@
 //! By target: sums of many steps are in registers, and a synapse adds its weight to those in which its source fired.
-
-use std::ops::Range;
+//!
+//! Synapses come tile by tile of targets, in it block after block of the sum: in which steps the inputs of a block fired is
+//! written out as masks, which stay in the first cache. Targets with as many synapses in a block come one after the other,
+//! so that the processor knows how often it goes round.
 
 use super::is_there;
 use crate::kernel::sparse::{Packed, Params};
 use crate::run::spread;
 
-/// Positions of inputs whose terms make one block sum.
-const BLOCK: u32 = 256;
+/// Inputs whose terms make one block sum.
+const BLOCK: usize = 256;
+/// Targets of a tile: their sums of 32 steps are a fraction of the second cache.
+const TILE: usize = 1024;
 
 /// The synapses of every target.
 #[derive(Debug)]
 pub(super) struct Targets {
-    /// Where those of each begin, and where the last end.
-    offsets: Vec<usize>,
-    /// Position of the source, and weight.
-    synapses: Vec<(u32, f32)>,
+    tiles: Vec<Tile>,
 }
 
-/// Neighbouring targets: what one thread computes.
-struct Piece<'a> {
-    targets: Range<usize>,
-    /// Their sums, step by step.
-    sums: Vec<&'a mut [f32]>,
+/// Neighbouring targets.
+#[derive(Debug, Default)]
+struct Tile {
+    targets: usize,
+    /// How many of them have synapses in each block.
+    counts: Vec<u16>,
+    /// Which these are, and how many synapses each has there.
+    runs: Vec<(u16, u16)>,
+    /// Of every synapse the input in its block, and the weight.
+    inputs: Vec<u8>,
+    weights: Vec<f32>,
 }
 
-/// The computation of a piece, to be dispatched.
+/// The computation of a tile, to be dispatched.
 struct Call<'a, 'b> {
-    targets: &'a Targets,
-    /// In which steps of a chunk each input fired, as bits: chunk after chunk.
-    fired: &'a [Vec<u32>],
+    tile: &'a Tile,
+    trains: &'a [&'a [u32]],
     at_once: usize,
     bias: &'a [f32],
-    piece: &'a mut Piece<'b>,
+    /// Its sums, step by step.
+    sums: Vec<&'b mut [f32]>,
 }
 
 impl Targets {
     pub fn new(p: &Params, packed: &Packed<'_>) -> Targets {
-        let (mut offsets, mut synapses) = (vec![0], Vec::new());
-        for target in 0..p.count as usize {
-            synapses.extend(packed.of(target).filter(is_there));
-            offsets.push(synapses.len());
-        }
-        Targets { offsets, synapses }
+        let all = p.count as usize;
+        let tile = |first: usize| Tile::new(p, packed, first..(first + TILE).min(all));
+        Targets { tiles: (0..all).step_by(TILE).map(tile).collect() }
     }
 
-    /// The sums of all steps, so many at once; a thread has targets of its own.
-    pub fn run(
-        &self,
-        arch: pulp::Arch,
-        trains: &[&[u32]],
-        bias: &[f32],
-        sums: Vec<&mut [f32]>,
-        (tasks, at_once): (usize, usize),
-    ) {
-        let fired: Vec<Vec<u32>> = trains.chunks(at_once).map(fired).collect();
-        let targets = self.offsets.len() - 1;
-        // Several pieces for each thread, so that one that comes late takes fewer.
-        let of_piece = if tasks > 1 { targets.div_ceil(8 * tasks) } else { targets };
-        let mut pieces: Vec<Piece<'_>> = (0..targets)
-            .step_by(of_piece)
-            .map(|first| Piece { targets: first..(first + of_piece).min(targets), sums: Vec::new() })
-            .collect();
+    /// The sums of all steps, so many at once; a thread has tiles of its own.
+    pub fn run(&self, arch: pulp::Arch, trains: &[&[u32]], bias: &[f32], sums: Vec<&mut [f32]>, at_once: usize) {
+        let mut of_tiles: Vec<Vec<&mut [f32]>> = self.tiles.iter().map(|_| Vec::with_capacity(sums.len())).collect();
         for sums in sums {
-            pieces.iter_mut().zip(sums.chunks_mut(of_piece)).for_each(|(piece, sums)| piece.sums.push(sums));
+            of_tiles.iter_mut().zip(sums.chunks_mut(TILE)).for_each(|(tile, sums)| tile.push(sums));
         }
-        spread::each(pieces.iter_mut(), |piece| {
-            arch.dispatch(Call { targets: self, fired: &fired, at_once, bias, piece });
+        spread::each(self.tiles.iter().zip(of_tiles).enumerate(), |(number, (tile, sums))| {
+            let bias = bias.get(number * TILE..).unwrap_or_default();
+            arch.dispatch(Call { tile, trains, at_once, bias, sums });
         });
     }
+}
 
-    /// The sums of a target in `N` steps.
+impl Tile {
+    fn new(p: &Params, packed: &Packed<'_>, targets: std::ops::Range<usize>) -> Tile {
+        let mut tile = Tile { targets: targets.len(), ..Tile::default() };
+        let mut rest: Vec<_> = targets.map(|target| packed.of(target).filter(is_there).peekable()).collect();
+        for block in 0..p.input.step_words().div_ceil(BLOCK / 32) {
+            let mut runs: Vec<(u16, Vec<(u8, f32)>)> = Vec::new();
+            for (target, rest) in rest.iter_mut().enumerate() {
+                let own = std::iter::from_fn(|| rest.next_if(|synapse| synapse.0 as usize / BLOCK == block));
+                let own: Vec<(u8, f32)> = own.map(|(position, weight)| (position as u8, weight)).collect();
+                if !own.is_empty() {
+                    runs.push((target as u16, own));
+                }
+            }
+            runs.sort_by_key(|run| run.1.len());
+            tile.counts.push(runs.len() as u16);
+            for (target, own) in runs {
+                tile.runs.push((target, own.len() as u16));
+                tile.inputs.extend(own.iter().map(|synapse| synapse.0));
+                tile.weights.extend(own.iter().map(|synapse| synapse.1));
+            }
+        }
+        tile
+    }
+
+    /// Adds up the sums of `N` steps or fewer of all targets.
     #[inline(always)]
-    fn sums<const N: usize>(&self, target: usize, fired: &[u32]) -> [f32; N] {
-        let (mut total, mut block, mut at) = ([0.0; N], [0.0; N], 0);
-        for &(position, weight) in &self.synapses[self.offsets[target]..self.offsets[target + 1]] {
-            if position / BLOCK != at {
-                close(&mut total, &mut block);
-                at = position / BLOCK;
-            }
-            let steps = fired.get(position as usize).copied().unwrap_or_default();
-            for (t, sum) in block.iter_mut().enumerate() {
-                *sum += if steps & (1 << t) != 0 { weight } else { 0.0 };
+    fn add_up<const N: usize>(&self, trains: &[&[u32]], sums: &mut [[f32; N]]) {
+        let mut fired = [[0u32; N]; BLOCK];
+        let (mut runs, mut inputs, mut weights) = (&self.runs[..], &self.inputs[..], &self.weights[..]);
+        for (block, &count) in self.counts.iter().enumerate() {
+            spread_bits(trains, block, &mut fired);
+            let own;
+            (own, runs) = runs.split_at(count as usize);
+            for &(target, synapses) in own {
+                let (own_inputs, own_weights);
+                (own_inputs, inputs) = inputs.split_at(synapses as usize);
+                (own_weights, weights) = weights.split_at(synapses as usize);
+                let mut sum = [0.0f32; N];
+                for (&input, weight) in own_inputs.iter().zip(own_weights) {
+                    let (fired, weight) = (&fired[input as usize], weight.to_bits());
+                    for t in 0..N {
+                        sum[t] += f32::from_bits(weight & fired[t]);
+                    }
+                }
+                let total = &mut sums[target as usize];
+                for t in 0..N {
+                    total[t] += sum[t];
+                }
             }
         }
-        close(&mut total, &mut block);
-        total
     }
 }
 
+/// In which steps the inputs of a block fired: all bits of a number, or none.
 #[inline(always)]
-fn close<const N: usize>(total: &mut [f32; N], block: &mut [f32; N]) {
-    for (total, block) in total.iter_mut().zip(block) {
-        *total += *block;
-        *block = 0.0;
-    }
-}
-
-/// In which of up to 32 steps each input fired.
-fn fired(trains: &[&[u32]]) -> Vec<u32> {
-    let mut fired = vec![0; trains.first().map_or(0, |step| 32 * step.len())];
-    for (t, step) in trains.iter().enumerate() {
-        for (fired, &bits) in fired.as_chunks_mut::<32>().0.iter_mut().zip(*step) {
+fn spread_bits<const N: usize>(trains: &[&[u32]], block: usize, fired: &mut [[u32; N]; BLOCK]) {
+    for (t, train) in trains.iter().enumerate() {
+        let words = &train[(block * BLOCK / 32).min(train.len())..];
+        for (fired, &bits) in fired.as_chunks_mut::<32>().0.iter_mut().zip(words) {
             for (i, fired) in fired.iter_mut().enumerate() {
-                *fired |= (bits >> i & 1) << t;
+                fired[t] = (bits >> i & 1).wrapping_neg();
             }
         }
     }
-    fired
 }
 
 impl pulp::NullaryFnOnce for Call<'_, '_> {
@@ -122,12 +140,13 @@ impl pulp::NullaryFnOnce for Call<'_, '_> {
 impl Call<'_, '_> {
     #[inline(always)]
     fn all<const N: usize>(self) {
-        let Call { targets, fired, bias, piece, .. } = self;
-        for (at, target) in piece.targets.clone().enumerate() {
-            for (fired, out) in fired.iter().zip(piece.sums.chunks_mut(N)) {
-                let sums = targets.sums::<N>(target, fired);
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    out[at] = bias.get(target).map_or(sum, |bias| sum + bias);
+        let Call { tile, trains, bias, mut sums, .. } = self;
+        for (trains, out) in trains.chunks(N).zip(sums.chunks_mut(N)) {
+            let mut sums = vec![[0.0; N]; tile.targets];
+            tile.add_up(trains, &mut sums);
+            for (t, out) in out.iter_mut().enumerate() {
+                for (target, (out, sums)) in out.iter_mut().zip(&sums).enumerate() {
+                    *out = bias.get(target).map_or(sums[t], |bias| sums[t] + bias);
                 }
             }
         }
