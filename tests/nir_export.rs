@@ -114,6 +114,25 @@ fn files_of_other_frameworks_come_back_equal() {
     println!("{} files", found.len());
 }
 
+/// NIR has dense matrices alone.
+#[test]
+fn a_sparse_layer_comes_back_as_a_dense_one() {
+    let build = |builder: saltatory::network::Builder| builder.spiking(Lif::tau(2.0)).build().unwrap();
+    let mut sparse = build(Network::new([30]).sparse_linear(20).fan_in(4, 1));
+    sparse.init(5).unwrap();
+    let Layer::SparseLinear(layer) = &sparse.nodes[1].layer else { panic!("expected a sparse layer") };
+    let weight = layer.weight.as_ref().unwrap().to_dense().unwrap();
+    let (back, _) = there_and_back(&sparse, &WriteOptions::default()).unwrap();
+    let fc = &back.nodes[back.node("sparse_linear1").unwrap()].layer;
+    let Layer::Linear(linear) = fc else { panic!("expected a linear layer, got {fc:?}") };
+    assert_eq!((linear.weight.as_ref(), &linear.bias), (Some(&weight), &layer.bias));
+
+    let mut large = build(Network::new([8193]).sparse_linear(8192).name("wide").fan_in(1, 1));
+    large.init(5).unwrap();
+    let error = there_and_back(&large, &WriteOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("layer `wide`") && error.contains("67108864") && error.contains("safetensors"), "{error}");
+}
+
 #[test]
 fn random_networks_come_back_with_the_same_spikes() {
     let (mut spikes, mut plain) = (0, 0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use saltatory::layer::MAX_ELEMENTS;
+use saltatory::layer::{Layer, MAX_ELEMENTS, SparseLinear};
 use saltatory::tensor::element_count;
 use saltatory::{Error, Network, Result};
 use serde::{Deserialize, Serialize};

@@ -78,9 +78,11 @@ pub fn slot_shape(layer: &Layer, slot: &str, input: &[usize]) -> Option<Shape> {
 
 /// The first of a layer's [`slots`] that holds nothing.
 pub(crate) fn missing(layer: &Layer) -> Option<&'static str> {
-    let held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
-    let sparse = matches!(layer, Layer::SparseLinear(linear) if linear.weight.is_some());
-    slots(layer).into_iter().find(|slot| !held.contains(slot) && !(sparse && *slot == "weight"))
+    let mut held: Vec<&str> = tensors(layer).into_iter().map(|(what, _)| what).collect();
+    if matches!(layer, Layer::SparseLinear(linear) if linear.weight.is_some()) {
+        held.push("weight");
+    }
+    slots(layer).into_iter().find(|slot| !held.contains(slot))
 }
 
 /// The place of one of a layer's [`slots`]; `None` where it has no such slot, or where that is no dense tensor.

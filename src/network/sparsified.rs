@@ -101,6 +101,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn sparse_layers_are_not_trained() {
+        let options = crate::train::TrainOptions { steps: Some(2), ..Default::default() };
+        let request = |network: &Network| options.request(network, 2, true);
+        let sparse = pruned().sparsified(0.75).unwrap();
+        let error = crate::network::compile_training(&sparse, &request(&sparse)).unwrap_err().to_string();
+        assert!(error.contains("layer `pruned`") && error.contains("cannot be trained"), "{error}");
+        crate::network::compile_training(&pruned(), &request(&pruned())).unwrap();
+    }
+
     #[cfg(feature = "nir")]
     #[test]
     fn sparse_layers_become_dense_unless_they_are_too_large() {
@@ -109,6 +119,6 @@ mod tests {
         // But for the sign of a zero it is the same network.
         assert_eq!(sparse.densified("NIR", 4).unwrap(), network);
         let error = sparse.densified("NIR", 3).unwrap_err().to_string();
-        assert!(error.contains("layer `linear1`: NIR has no sparse layers") && error.contains("2 times 2"), "{error}");
+        assert!(error.contains("layer `pruned`: NIR has no sparse layers") && error.contains("2 times 2"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! `export`: what is printed, what is written, and that it runs as it says.
 
 use super::Bench;
+use saltatory::layer::Layer;
 use saltatory::network::checkpoint;
 use saltatory::neuron::{Dialect, If, Li, Lif, RuleChanges, rules::Reset};
 use saltatory::{Network, network::Readout};
@@ -84,4 +85,46 @@ fn bad_requests_leave_nothing() {
         let message = bench.fails(arguments);
         assert!(parts.iter().all(|part| message.contains(part)), "{arguments}: {message}");
     }
+}
+
+#[test]
+fn pruned_layers_become_sparse_in_a_checkpoint() {
+    let bench = bench();
+    let mut network = checkpoint::read(bench.path("hard.safetensors")).unwrap();
+    let Layer::Linear(linear) = &mut network.nodes[1].layer else { panic!("expected a linear layer") };
+    let values = linear.weight.as_mut().unwrap().data_mut();
+    (0..16).filter(|i| i % 5 != 0).for_each(|i| values[i] = 0.0);
+    checkpoint::save(&network, bench.path("pruned.safetensors")).unwrap();
+    let text = bench.good("export pruned.safetensors --sparse 0.7 --out sparse.safetensors");
+    assert!(text.contains("fc is sparse: 4 of 16 weights, 25.000 %") && !text.contains("note"), "{text}");
+    assert_eq!(checkpoint::read(bench.path("sparse.safetensors")).unwrap(), network.sparsified(0.7).unwrap());
+    let text = bench.good("inspect sparse.safetensors");
+    assert!(text.contains("sparse_linear") && text.contains("4 synapses, density 25.000 %"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&bench.good("inspect sparse.safetensors --json")).unwrap();
+    assert_eq!(json["layers"][1]["sparse"], serde_json::json!({ "synapses": 4, "density": 0.25 }));
+    assert!(json["layers"][3]["sparse"].is_null());
+
+    let text = bench.good("export pruned.safetensors --sparse 0.8 --out dense.safetensors");
+    assert!(text.contains("note: no linear layer"), "{text}");
+    assert_eq!(bench.read("dense.safetensors"), bench.read("pruned.safetensors"));
+    for (arguments, part) in [
+        ("--sparse 0.8 --out net.nir", "NIR has no sparse layers"),
+        ("--sparse 1.5 --out net.safetensors", "from 0 to 1"),
+        ("--out net.safetensors --nir-dt 1e-3", "--nir-dt"),
+    ] {
+        let message = bench.fails(&format!("export pruned.safetensors {arguments}"));
+        assert!(message.contains(part), "{arguments}: {message}");
+    }
+}
+
+#[test]
+fn a_sparse_network_without_weights_can_be_inspected() {
+    let bench = bench();
+    let layer = "[[layer]]\ntype = \"sparse_linear\"\nout = 20\n";
+    bench.folder.put("net.toml", format!("[input]\nshape = [50]\n{layer}fan_in = 7\nseed = 3\n").as_bytes());
+    let text = bench.good("inspect net.toml");
+    assert!(text.contains("7 inputs of each output, seed 3"), "{text}");
+    bench.folder.put("loaded.toml", format!("[input]\nshape = [50]\n{layer}").as_bytes());
+    let text = bench.good("inspect loaded.toml");
+    assert!(text.contains("synapses to be loaded") && text.contains("no plan: layer `sparse_linear1`"), "{text}");
 }

@@ -202,6 +202,11 @@ fn dense(layer: &Layer, input: &Value, from: &[usize], to: &[usize]) -> Value {
     let data = match layer {
         Layer::Conv(conv) => convolved(conv, input, from, to),
         Layer::Linear(linear) => multiplied(linear, input),
+        Layer::SparseLinear(sparse) => {
+            let weight = sparse.weight.as_ref().map(|weight| weight.to_dense().unwrap());
+            let (out_features, has_bias, bias) = (sparse.out_features, sparse.has_bias, sparse.bias.clone());
+            multiplied(&Linear { out_features, has_bias, weight, bias }, input)
+        }
         Layer::Pool(pool) => {
             let whole = input.whole && pool.kind != PoolKind::Average;
             return Value { data: pooled(pool, input, from, to), cells, channels, whole };

@@ -24,7 +24,7 @@ proptest! {
 
     #[test]
     fn damaged_files_never_panic(
-        which in 0..3usize,
+        which in 0..4usize,
         cut in proptest::option::weighted(0.3, any::<usize>()),
         flips in proptest::collection::vec((any::<usize>(), 1..=255u8), 0..4),
         header in any::<bool>(),

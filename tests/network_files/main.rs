@@ -6,6 +6,7 @@ mod circuits;
 mod damage;
 mod dialect;
 mod errors;
+mod sparse;
 mod weights;
 
 use std::path::Path;
@@ -106,12 +107,20 @@ fn networks() -> Vec<Network> {
         .spiking(Li { v_leak: 0.5.into(), ..Default::default() })
         .spiking(CubaLi::default())
         .build();
+    let sparse = Network::new([3, 4])
+        .sparse_linear(8)
+        .fan_in(5, u64::MAX)
+        .spiking(If::default())
+        .sparse_linear(6)
+        .fan_out(2, 7)
+        .no_bias()
+        .build();
     let mut moved = Network::new([3]).spiking(If::default()).build().unwrap();
     moved.nodes.swap(0, 1);
     moved.nodes[1].name = "pixels".into();
     moved.edges = vec![Edge { from: 1, to: 0, delay: 0 }, Edge { from: 0, to: 0, delay: 2 }];
     moved.output = 0;
-    vec![images.unwrap(), sound.unwrap(), moved]
+    vec![images.unwrap(), sound.unwrap(), sparse.unwrap(), moved]
 }
 
 #[test]
@@ -124,7 +133,7 @@ fn what_is_written_is_read_back() {
         assert_eq!(back.bindings, file::NetworkFile::from(network.clone()).bindings, "{text}");
         kinds.extend(network.nodes.iter().map(|n| n.layer.kind()));
     }
-    assert_eq!(kinds.len(), 21, "every kind of layer is in some network: {kinds:?}");
+    assert_eq!(kinds.len(), 22, "every kind of layer is in some network: {kinds:?}");
 }
 
 #[test]
@@ -152,7 +161,7 @@ fn checkpoints_carry_network_and_weights() {
     let folder = tempfile::tempdir().unwrap();
     for (i, mut network) in networks().into_iter().enumerate() {
         let path = folder.path().join(format!("{i}.safetensors"));
-        if i < 2 {
+        if i < 3 {
             let error = checkpoint::save(&network, &path).unwrap_err().to_string();
             assert!(error.contains("has no weight yet") && !path.exists(), "{error}");
         }
@@ -163,7 +172,7 @@ fn checkpoints_carry_network_and_weights() {
         assert_eq!(checkpoint::read(&path).unwrap(), network);
         assert_eq!(open(&path, &OpenOptions::default()).unwrap(), network);
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "no temporary file stays");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "no temporary file stays");
 }
 
 #[test]
