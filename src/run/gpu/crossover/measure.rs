@@ -16,6 +16,8 @@ use crate::random::Stream;
 
 /// Shares of the inputs that fire in a step.
 const RATES: [f64; 12] = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3];
+/// Rates that are measured.
+pub const CROSSOVER_RATES: usize = RATES.len();
 /// Rounds, of which the fastest counts: what else the machine does only makes them slower.
 const ROUNDS: usize = 5;
 /// Seconds that a round takes at least, and the most runs that make it so long.
