@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         print(&text)?;
     }
     if let Some(chart) = chart {
-        chart.write(&about(&device.name()))?;
+        chart.write(&about(&gpu.info().name))?;
     }
     Ok(Outcome::Good)
 }
