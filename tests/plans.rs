@@ -5,10 +5,10 @@
 
 use insta::assert_snapshot;
 use saltatory::layer::{Layer, PoolKind};
-use saltatory::network::{Builder, InputKind, InputSpec, Readout, compile};
+use saltatory::network::{Builder, InputKind, InputSpec, Readout, compile, compile_with};
 use saltatory::neuron::rules::SpikesPerStep;
 use saltatory::neuron::{CubaLif, Dialect, If, Li, Lif, Neuron, RuleChanges};
-use saltatory::plan::Request;
+use saltatory::plan::{EventLists, LinearSize, Request};
 use saltatory::{Network, layer};
 
 /// The plan of a network with random weights: no text depends on them.
@@ -132,4 +132,38 @@ fn counts_and_delays() {
     assert_snapshot!(plan(builder.clone(), Request { readout: Readout::Count, ..sequence(10) }));
     let stream = Request { streaming: true, readout: Readout::Count, ..sequence(1) };
     assert_snapshot!("counts_and_delays_as_a_stream", plan(builder, stream));
+}
+
+/// Spikes of every step are listed where they were asked for; recorded spikes are the output.
+#[test]
+fn event_lists() {
+    let builder =
+        bits(Network::new([40, 4, 4])).flatten().linear(64).spiking(Lif::tau(2.0)).linear(8).spiking(Lif::tau(2.0));
+    let lists = Request { event_lists: EventLists::UpTo(0.05), ..sequence(8) };
+    assert_snapshot!(plan(builder.clone(), Request { record: true, ..lists }));
+    // Constant inputs and counts have none.
+    let lines = |text: &str| text.matches("compact").count();
+    assert_eq!(lines(&plan(builder.clone(), Request { constant_input: true, ..lists })), 1);
+    let counts = builder.clone().input(InputSpec { kind: InputKind::Counts, ..Default::default() });
+    assert_eq!(lines(&plan(counts, lists)), 1);
+    // Nor does a layer of which nothing is known, unless it is large.
+    let measured = Request { event_lists: EventLists::Measured, ..lists };
+    assert_eq!(lines(&plan(builder.clone(), measured)), 0);
+    let large = bits(Network::new([1024])).linear(64).spiking(Lif::tau(2.0)).linear(8).spiking(Lif::tau(2.0));
+    assert!(plan(large, measured).contains("event list up to 1.0 % of inputs (default)"));
+
+    let mut network = builder.build().unwrap();
+    network.init(1).unwrap();
+    let sizes = std::cell::RefCell::new(Vec::new());
+    let of = |size: LinearSize| {
+        sizes.borrow_mut().push(size);
+        (size.inputs == 640).then_some(0.031)
+    };
+    let text = compile_with(&network, &measured, &of).unwrap().to_string();
+    assert_eq!(lines(&text), 1);
+    assert!(text.contains("event list up to 3.1 % of inputs (measured)"), "{text}");
+    let size = |inputs, outputs| LinearSize { inputs, outputs, steps: 8 };
+    assert_eq!(sizes.into_inner(), [size(640, 64), size(64, 8)]);
+    let refused = compile(&network, &Request { event_lists: EventLists::UpTo(1.5), ..measured });
+    assert!(refused.is_err_and(|e| e.to_string().contains("1.5")));
 }

@@ -48,7 +48,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 #[cfg(feature = "gpu")]
 pub fn choose(argument: &str) -> Result<Device> {
     use saltatory::run::gpu::{Choice, Gpu, adapters};
-    let open = |choice: Choice| Gpu::open(&choice).map(|gpu| Device::Gpu(gpu.keep_pipelines(&cache_folder())));
+    let open = |choice: Choice| {
+        let folder = cache_folder();
+        Gpu::open(&choice).map(|gpu| Device::Gpu(gpu.keep_pipelines(&folder).keep_crossovers(&folder)))
+    };
     match argument {
         "cpu" => Ok(Device::Cpu),
         "reference" => Ok(Device::Reference),
@@ -69,7 +72,7 @@ fn may_have_gpu() -> bool {
     !cfg!(target_os = "linux") || NODES.iter().any(|node| std::path::Path::new(node).exists())
 }
 
-/// Where compiled pipelines are kept: the folder of the user for such things.
+/// Where compiled pipelines are kept, and what was measured of devices: the folder of the user for such things.
 #[cfg(feature = "gpu")]
 fn cache_folder() -> std::path::PathBuf {
     use std::path::PathBuf;

@@ -11,15 +11,22 @@ pub enum EventLists {
     Never,
     /// They read lists in steps in which at most this share of the inputs fires, from 0 to 1.
     UpTo(f32),
-    /// Up to the share that was measured for a layer of that size, where it is known; else up to [`DEFAULT_SHARE`].
+    /// Up to the share that was measured for a layer of that size, where it is known; else up to [`DEFAULT_SHARE`] where it
+    /// has [`DEFAULT_INPUTS`] or more.
     Measured,
 }
 
 /// The share of inputs up to which lists are read where nothing was measured.
 ///
-/// Lists cost a step of their own, and win by the words that are not read. One of 32 inputs or more is a spike in every
-/// word, and nothing is skipped at all; below a third of that most words are empty.
+/// On llvmpipe lists win up to 20 % (1024 inputs and outputs, `saltatory bench --crossover`), but there all loads are from
+/// near caches. They win by words that are not read: of a spike in every 32 inputs, 3 %, there is one in every word, and as
+/// a GPU has its words read by many invocations at once, it can do without lists earlier. A third of that leaves most words
+/// empty.
 pub const DEFAULT_SHARE: f32 = 0.01;
+
+/// The fewest inputs of a layer that reads lists where nothing was measured: making a list is a dispatch of its own, which
+/// fewer than 32 words are not worth.
+pub const DEFAULT_INPUTS: usize = 1024;
 
 /// What the time of a linear layer depends on, besides its spikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,15 +60,15 @@ impl EventLists {
         }
     }
 
-    /// The share of a layer; `measured`: what is known for its size. `None`: it has no lists.
-    pub(crate) fn share(self, measured: impl FnOnce() -> Option<f32>) -> Option<Share> {
+    /// The share of a layer with so many inputs; `measured`: what is known for its size. `None`: it has no lists.
+    pub(crate) fn share(self, inputs: usize, measured: impl FnOnce() -> Option<f32>) -> Option<Share> {
         match self {
             EventLists::Never => None,
             EventLists::UpTo(of_inputs) => Some(Share { of_inputs, source: "asked for" }),
-            EventLists::Measured => Some(match measured() {
-                Some(of_inputs) => Share { of_inputs, source: "measured" },
-                None => Share { of_inputs: DEFAULT_SHARE, source: "default" },
-            }),
+            EventLists::Measured => match measured() {
+                Some(of_inputs) => Some(Share { of_inputs, source: "measured" }),
+                None => (inputs >= DEFAULT_INPUTS).then_some(Share { of_inputs: DEFAULT_SHARE, source: "default" }),
+            },
         }
     }
 }
@@ -87,11 +94,12 @@ mod tests {
 
     #[test]
     fn what_was_measured_goes_before_the_default() {
-        let share = |lists: EventLists, known| lists.share(|| known).map(|share| share.to_string());
+        let share = |lists: EventLists, known| lists.share(DEFAULT_INPUTS, || known).map(|share| share.to_string());
         assert_eq!(share(EventLists::Never, Some(0.5)), None);
         let text = "event list up to 3.1 % of inputs (measured)";
         assert_eq!(share(EventLists::Measured, Some(0.031)).as_deref(), Some(text));
         assert_eq!(share(EventLists::Measured, None).as_deref(), Some("event list up to 1.0 % of inputs (default)"));
+        assert_eq!(EventLists::Measured.share(DEFAULT_INPUTS - 1, || None), None);
         let text = "event list up to 0.05 % of inputs (asked for)";
         assert_eq!(share(EventLists::UpTo(0.0005), Some(0.5)).as_deref(), Some(text));
     }

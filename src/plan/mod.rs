@@ -425,7 +425,7 @@ impl Holds {
 }
 
 pub use cost::Cost;
-pub use events::{DEFAULT_SHARE, EventLists, LinearSize};
+pub use events::{DEFAULT_INPUTS, DEFAULT_SHARE, EventLists, LinearSize};
 pub use info::{CircuitInfo, PopulationInfo, StateInfo, StateKind, WeightedInfo};
 pub use text::bytes as bytes_text;
 pub use training::{

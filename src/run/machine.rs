@@ -61,6 +61,17 @@ impl Device {
         }
     }
 
+    /// A request as this device takes it: what one binding holds, how many steps a window of time has, lists of events.
+    pub fn takes(&self, request: Request) -> Request {
+        let slice = [request.slice, self.most_steps()].into_iter().flatten().min();
+        Request {
+            slice: slice.filter(|&slice| slice < request.steps),
+            binding_limit: self.binding_limit(),
+            event_lists: self.event_lists(None),
+            ..request
+        }
+    }
+
     /// The plan of a network for this device, with what was measured on it.
     ///
     /// # Errors

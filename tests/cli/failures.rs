@@ -79,6 +79,10 @@ const REQUESTS: &[(&str, &[&str])] = &[
     ("run net.safetensors x.npy --step 4", &["--step"]),
     ("run net.safetensors x.npy --steps four", &["--steps", "four"]),
     ("inspect missing.nir", &["missing.nir"]),
+    ("inspect net.safetensors --plan --measure", &["--measure", "--device gpu"]),
+    ("inspect net.safetensors --measure", &["--plan"]),
+    ("bench --crossover --device cpu", &["--crossover", "--device gpu"]),
+    ("bench --neurons 64", &["--crossover"]),
     ("inspect net.safetensors --plan --dialect missing.toml", &["missing.toml"]),
 ];
 

@@ -1,5 +1,9 @@
 //! GPUs from the command line: the same bytes as the CPU's, for every batch.
 
+use std::process::Command;
+
+use serde_json::Value;
+
 use crate::{Bench, stderr};
 
 /// Whether there is no GPU, and that may be.
@@ -54,4 +58,48 @@ fn a_device_that_is_not_there_is_named() {
         let error = stderr(&output);
         assert!(error.contains(device) && error.contains("saltatory devices"), "{error}");
     }
+}
+
+/// Of a folder of its own for what was measured: what a plan says follows the file, and what is known is not measured again.
+#[test]
+fn where_lists_pay_is_measured_and_kept() {
+    if skipped() {
+        return;
+    }
+    let bench = Bench::new();
+    let good = |arguments: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_saltatory"))
+            .args(arguments.split_whitespace())
+            .current_dir(bench.path(""))
+            .env("XDG_CACHE_HOME", bench.path("cache"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let file = bench.path("cache/saltatory/event_lists.json");
+    let kept = || -> Vec<Value> { serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap() };
+    let said = good("bench --crossover --device gpu --neurons 64 --json");
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (whole, points) = lines.split_last().unwrap();
+    let rates: Vec<f64> = points.iter().map(|point| point["rate"].as_f64().unwrap()).collect();
+    assert!(rates.len() >= 10 && rates.is_sorted() && rates[0] == 0.0005, "{rates:?}");
+    for time in ["words_seconds_a_step", "list_seconds_a_step"] {
+        assert!(points.iter().all(|point| point[time].as_f64().unwrap() > 0.0), "{said}");
+    }
+    let share = whole["share"].as_f64().unwrap();
+    assert!((0.0..=0.31).contains(&share) && kept()[0]["share"].as_f64() == Some(share), "{said}");
+
+    let plan = "inspect net.safetensors --plan --steps 4 --readout trace --device gpu";
+    assert!(!good(plan).contains("event list"));
+    good(&format!("{plan} --measure"));
+    let mut known = kept();
+    assert_eq!(known.iter().map(|of| of["steps"].as_u64().unwrap()).collect::<Vec<_>>(), [16, 4, 4]);
+    known.iter_mut().for_each(|of| of["share"] = 0.125.into());
+    std::fs::write(&file, serde_json::to_string(&known).unwrap()).unwrap();
+    for again in [plan, &format!("{plan} --measure")] {
+        let text = good(again);
+        assert!(text.contains("event list up to 12.5 % of inputs (measured)"), "{text}");
+    }
+    assert_eq!(kept(), known);
 }

@@ -376,7 +376,7 @@ fn a_window_reads_lists_and_words() {
         let spikes = &output.recordings[sample][layer - 1].spikes;
         spikes[t * spikes.len() / 6..(t + 1) * spikes.len() / 6].iter().filter(|&&s| s > 0).count()
     };
-    assert_eq!(most, [360, 30, 21, 1]);
+    assert_eq!(most, [360, 30, 21, 6]);
     for (layer, &most) in most.iter().enumerate() {
         let mixed = (0..5).any(|sample| {
             let listed = (0..6).filter(|&t| fired(layer, sample, t) <= most as usize).count();

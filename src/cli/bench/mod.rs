@@ -6,6 +6,11 @@ mod chart;
 #[cfg(not(feature = "charts"))]
 #[path = "no_chart.rs"]
 mod chart;
+#[cfg(feature = "gpu")]
+mod crossover;
+#[cfg(not(feature = "gpu"))]
+#[path = "no_crossover.rs"]
+mod crossover;
 mod date;
 mod floor;
 mod line;
@@ -43,6 +48,7 @@ use sweep::Measured;
   saltatory bench --workload spiking-cnn --peers .venv/bin/python --json
   saltatory bench --workload sparse-fc-1 --neurons 16384 --fan-out 1000
   saltatory bench --sweep steps,rate --device cpu
+  saltatory bench --crossover --device gpu --neurons 1024 --plot crossover.png
 
 `sparse-fc` stands for all of its rates. A batch is in memory before it is timed, and synaptic operations are not counted
 while it is. Floors are those of the CPU: `x bytes` is the time over that to move all bytes of the plan once through
@@ -62,7 +68,8 @@ pub struct Arguments {
     /// Sizes of batches (default: by workload). A stream has none.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     batch: Vec<usize>,
-    /// Neurons of `lif`, `dense-lif` and `sparse-fc-R`, and as many inputs (default: by workload).
+    /// Neurons of `lif`, `dense-lif` and `sparse-fc-R`, and as many inputs (default: by workload); of the layer of
+    /// `--crossover` (default: 4096).
     #[arg(long, value_name = "N", conflicts_with = "sweep")]
     neurons: Option<usize>,
     /// Makes `sparse-fc-R` sparse: so many synapses from every input, drawn by chance.
@@ -83,6 +90,13 @@ pub struct Arguments {
     /// Also draw a chart, a PNG: bars of rates, or curves of a sweep. Needs a build with `--features charts`.
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
+    /// Instead: up to which rate of firing a linear layer on a GPU is quicker with lists of the inputs that fired than with
+    /// all words of them, by batch (default: 1). It is kept, and networks with such layers follow it.
+    #[arg(long, conflicts_with_all = ["workload", "peers", "profile", "sweep", "chart"])]
+    crossover: bool,
+    /// Draw both times over the rate, a PNG. Needs a build with `--features charts`.
+    #[arg(long, value_name = "FILE", requires = "crossover")]
+    plot: Option<PathBuf>,
     /// Also time every step of the plans, in runs of their own.
     #[arg(long)]
     profile: bool,
@@ -93,12 +107,15 @@ pub struct Arguments {
 
 /// Runs the benchmarks.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    if arguments.crossover {
+        return crossover::run(arguments);
+    }
     let target = Target::new(arguments.seconds)?;
     let series = sweep::series(&arguments.sweep)?;
     let variant = Variant { neurons: arguments.neurons, fan_out: arguments.fan_out, ..Variant::default() };
     let cases =
         if series.is_empty() { case::cases(&arguments.workload, &arguments.batch, variant)? } else { Vec::new() };
-    let chart = arguments.chart.as_deref().map(Chart::new).transpose()?;
+    let chart = arguments.chart.as_deref().map(|path| Chart::new("--chart", path)).transpose()?;
     if arguments.threads == Some(0) {
         return Err(Error::Request("--threads: expected at least one thread, got 0".into()));
     }
@@ -127,14 +144,14 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     bar.finish_and_clear();
     if let Some(chart) = out.chart {
-        let device = options.device.name();
-        chart.write(&format!(
-            "saltatory {}, {device}, {threads} threads, {}",
-            env!("CARGO_PKG_VERSION"),
-            date::today()
-        ))?;
+        chart.write(&about(&format!("{}, {threads} threads", options.device.name())))?;
     }
     Ok(Outcome::Good)
+}
+
+/// What stands at the top of a chart of what was measured there.
+fn about(place: &str) -> String {
+    format!("saltatory {}, {place}, {}", env!("CARGO_PKG_VERSION"), date::today())
 }
 
 /// Measures a case: warm-up of everyone, then rounds in turns.

@@ -12,8 +12,9 @@ use super::sweep::Measured;
 pub enum Chart {}
 
 impl Chart {
-    pub fn new(_: &Path) -> Result<Chart> {
-        Err(Error::Request("--chart: this program is built without charts; `--features charts` builds them in".into()))
+    pub fn new(option: &'static str, _: &Path) -> Result<Chart> {
+        let message = "this program is built without charts; `--features charts` builds them in";
+        Err(Error::Request(format!("{option}: {message}")))
     }
 
     pub fn ours(&mut self, _: &Case, _: &Rates) {
@@ -25,6 +26,11 @@ impl Chart {
     }
 
     pub fn series(&mut self, _: &Measured) {
+        match *self {}
+    }
+
+    #[cfg(feature = "gpu")]
+    pub fn crossover(&mut self, _: &saltatory::run::gpu::Crossover) {
         match *self {}
     }
 

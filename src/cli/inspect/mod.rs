@@ -1,6 +1,7 @@
 //! `saltatory inspect`: a network as people read it.
 
 mod circuit;
+mod measure;
 
 use std::fmt::Write;
 
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::model::Model;
 use super::report::{footprint, short};
-use super::{Outcome, print};
+use super::{Outcome, devices, print};
 
 /// Synapses that are drawn without being asked for: a second's work.
 const MOST_SYNAPSES: f64 = 5e7;
@@ -46,6 +47,13 @@ pub struct Arguments {
     /// As in `saltatory train`: what batch norm gives is computed again on the way back.
     #[arg(long, requires = "training")]
     recompute: bool,
+    /// Plan for this device: cpu, gpu, an index from `saltatory devices`, or a part of a name.
+    #[arg(long, default_value = "cpu", conflicts_with = "training")]
+    device: String,
+    /// Measure on a GPU up to which share of its inputs each linear layer of spikes is quicker with lists of those that
+    /// fired, where that is not known yet. It is kept for later runs, also of other commands.
+    #[arg(long, requires = "plan")]
+    measure: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -81,7 +89,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if arguments.training {
         return training(arguments, &weighted, &recipe.unwrap_or_default(), &request);
     }
-    let plan = compile(&weighted, &request);
+    let device = devices::choose(&arguments.device)?;
+    let request = device.takes(request);
+    if arguments.measure {
+        measure::measure(&device, &weighted, &request)?;
+    }
+    let plan = device.compile(&weighted, &request);
     if arguments.json {
         print(&format!("{:#}\n", as_json(&network, plan.as_ref().ok(), arguments.plan)?))?;
         return Ok(Outcome::Good);

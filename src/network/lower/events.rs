@@ -13,7 +13,7 @@ impl Lowering<'_> {
         let steps = if self.cycle.is_some() { 1 } else { self.request.window_steps().min(MOST_STEPS) };
         let size = LinearSize { inputs: edge.elements(), outputs, steps };
         let fits = self.training.is_none() && edge.planes == 1 && edge.series == 1;
-        let share = if fits { self.request.event_lists.share(|| (self.measured)(size)) } else { None };
+        let share = if fits { self.request.event_lists.share(size.inputs, || (self.measured)(size)) } else { None };
         let Some((share, most)) = share.map(|share| (share, share.events(size.inputs))).filter(|(_, most)| *most > 0)
         else {
             return (Slot::Empty, 0);

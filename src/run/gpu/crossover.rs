@@ -14,7 +14,7 @@ use super::cache;
 use crate::plan::LinearSize;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use measure::{Crossover, CrossoverPoint};
+pub use measure::{CROSSOVER_RATES, Crossover, CrossoverPoint};
 
 /// What was measured on a device, and the file that it is kept in. Of no effect but on time, so what goes wrong with the
 /// file goes by without a word.

@@ -77,7 +77,7 @@ pub use budget::Budget;
 pub use compare::{Difference, Word, compare};
 pub use context::{Gpu, ShaderEdit, required};
 #[cfg(not(target_arch = "wasm32"))]
-pub use crossover::{Crossover, CrossoverPoint};
+pub use crossover::{CROSSOVER_RATES, Crossover, CrossoverPoint};
 pub use embedded::{EmbedOptions, Embedded, Feed};
 pub use input_texture::{Gray, TextureInput};
 pub use prepared::Prepared;

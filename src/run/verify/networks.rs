@@ -204,8 +204,9 @@ fn many_inputs() -> Builder {
 /// Layers that read lists of events, each in another form of its kernel: currents shared, each for itself, without neurons.
 /// As many inputs fire in a step as lists hold at most, sometimes more.
 fn event_lists() -> Builder {
-    let shared = input(&[40, 5, 6], InputKind::Bits).flatten().linear(100).spiking(lif());
-    let alone = shared.linear(70).spiking(lif()).linear(6).scale(Tensor::vector(vec![1.5])).spiking(lif());
+    let easy = |threshold: f64| Lif { threshold: threshold.into(), ..lif() };
+    let shared = input(&[40, 5, 6], InputKind::Bits).flatten().linear(100).spiking(easy(0.8));
+    let alone = shared.linear(70).spiking(easy(0.7)).linear(20).scale(Tensor::vector(vec![1.5])).spiking(easy(0.6));
     alone.linear(3).spiking(lif())
 }
 

@@ -13,14 +13,18 @@ const PANEL: (u32, u32) = (620, 430);
 /// A sweep.
 pub struct Panel {
     pub sweep: &'static str,
+    /// What time it is of.
+    pub of: &'static str,
     pub curves: Vec<Curve>,
+    /// Where curves cross.
+    pub mark: Option<f64>,
 }
 
 /// A series.
 pub struct Curve {
     label: String,
     unit: &'static str,
-    /// What grows, then milliseconds of a run: of the median round, the fastest and the slowest.
+    /// What grows, then milliseconds: of the median round, the fastest and the slowest.
     points: Vec<[f64; 4]>,
 }
 
@@ -29,6 +33,12 @@ impl Curve {
         let label = format!("{}: exponent {:.2}", measured.series.workload, measured.exponent());
         let points = measured.points().map(|[x, y, least, most]| [x, 1e3 * y, 1e3 * least, 1e3 * most]);
         Curve { label, unit: measured.series.unit[0], points: points.collect() }
+    }
+
+    /// Of what grows and milliseconds alone.
+    #[cfg(feature = "gpu")]
+    pub fn of(label: String, unit: &'static str, points: impl Iterator<Item = (f64, f64)>) -> Curve {
+        Curve { label, unit, points: points.map(|(x, y)| [x, y, y, y]).collect() }
     }
 }
 
@@ -58,7 +68,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
     chart
         .configure_mesh()
         .x_desc(units.join(" / "))
-        .y_desc("ms a run")
+        .y_desc(panel.of)
         .x_label_formatter(&|x| short(*x))
         .y_label_formatter(&|y| short(*y))
         .label_style((FONT, TEXT).into_font().color(&INK))
@@ -75,6 +85,13 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Drawn {
         chart.draw_series(line.iter().map(|&point| Circle::new(point, 4, ink.filled())))?;
         let ranges = curve.points.iter().map(|&[x, _, least, most]| [(x, least), (x, most)]);
         chart.draw_series(ranges.map(|range| PathElement::new(range, ink.stroke_width(1))))?;
+    }
+    if let Some(x) = panel.mark {
+        let ink = INK.stroke_width(1);
+        chart
+            .draw_series([PathElement::new([(x, bottom), (x, top)], ink)])?
+            .label(format!("up to {} {}", short(x), units.join(" / ")))
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], ink));
     }
     chart
         .configure_series_labels()

@@ -5,6 +5,8 @@ mod curves;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "gpu")]
+use saltatory::run::gpu::CrossoverPoint;
 use saltatory::{Error, Result};
 
 use super::case::Case;
@@ -14,6 +16,8 @@ use saltatory::plot::paper;
 
 /// A chart in the making; drawn when all is known.
 pub struct Chart {
+    /// The option that asked for it.
+    option: &'static str,
     path: PathBuf,
     groups: Vec<bars::Group>,
     panels: Vec<curves::Panel>,
@@ -24,15 +28,15 @@ impl Chart {
     ///
     /// # Errors
     /// A name that does not end in `.png`, a folder that is not there.
-    pub fn new(path: &Path) -> Result<Chart> {
-        let fault = |what| Err(Error::Request(format!("--chart {}: {what}", path.display())));
+    pub fn new(option: &'static str, path: &Path) -> Result<Chart> {
+        let fault = |what| Err(Error::Request(format!("{option} {}: {what}", path.display())));
         if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
             return fault("expected a file that ends in .png");
         }
         if !path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
             return fault("its folder is not there");
         }
-        Ok(Chart { path: path.into(), groups: Vec::new(), panels: Vec::new() })
+        Ok(Chart { option, path: path.into(), groups: Vec::new(), panels: Vec::new() })
     }
 
     /// A case, with our rate.
@@ -54,8 +58,20 @@ impl Chart {
         let sweep = measured.series.sweep;
         match self.panels.last_mut().filter(|panel| panel.sweep == sweep) {
             Some(panel) => panel.curves.push(curve),
-            None => self.panels.push(curves::Panel { sweep, curves: vec![curve] }),
+            None => self.panels.push(curves::Panel { sweep, of: "ms a run", curves: vec![curve], mark: None }),
         }
+    }
+
+    /// Times over words and over lists of events, in a panel for each batch.
+    #[cfg(feature = "gpu")]
+    pub fn crossover(&mut self, measured: &saltatory::run::gpu::Crossover) {
+        let curve = |what: &str, seconds: fn(&CrossoverPoint) -> f64| {
+            let points = measured.points.iter().map(|point| (100.0 * point.rate, 1e3 * seconds(point)));
+            curves::Curve::of(format!("{what}, batch {}", measured.batch), "% firing", points)
+        };
+        let curves = vec![curve("words", |point| point.words), curve("lists", |point| point.list)];
+        let mark = (measured.share > 0.0).then(|| 100.0 * f64::from(measured.share));
+        self.panels.push(curves::Panel { sweep: "words or lists of events", of: "ms a step", curves, mark });
     }
 
     /// Draws and writes it; `about` stands at its top.
@@ -65,6 +81,6 @@ impl Chart {
         } else {
             curves::draw(&self.path, about, &self.panels)
         };
-        drawn.map_err(|e| Error::Request(format!("--chart {}: {e}", self.path.display())))
+        drawn.map_err(|e| Error::Request(format!("{} {}: {e}", self.option, self.path.display())))
     }
 }

@@ -16,11 +16,15 @@ use crate::random::Stream;
 
 /// Shares of the inputs that fire in a step.
 const RATES: [f64; 12] = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3];
+/// Rates that are measured.
+pub const CROSSOVER_RATES: usize = RATES.len();
 /// Rounds, of which the fastest counts: what else the machine does only makes them slower.
 const ROUNDS: usize = 5;
 /// Seconds that a round takes at least, and the most runs that make it so long.
 const ROUND: f64 = 0.01;
 const MOST_RUNS: f64 = 64.0;
+/// Seconds after which no other round begins: of what takes long, less is disturbed.
+const MOST_SECONDS: f64 = 1.0;
 const SEED: u64 = 20;
 
 /// Up to which share of inputs lists are quicker, for a linear layer of spiking neurons.
@@ -144,11 +148,17 @@ async fn times(forms: &[Timed; 2], spikes: &[u32]) -> Result<[f64; 2]> {
     for (form, runs) in forms.iter().zip(&mut runs) {
         let (gpu, input) = (&form.prepared.gpu, form.prepared.plan().input);
         gpu.queue().write_buffer(form.prepared.buffer(input), 0, bytemuck::cast_slice(spikes));
-        form.run(1).await?;
-        *runs = (ROUND / form.run(1).await?).clamp(1.0, MOST_RUNS) as usize;
+        // The first run has more to do.
+        let first = form.run(1).await?;
+        let once = if first < ROUND { form.run(1).await? } else { first };
+        *runs = (ROUND / once).clamp(1.0, MOST_RUNS) as usize;
     }
+    let begun = Instant::now();
     let mut fastest = [f64::INFINITY; 2];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
+        if round > 0 && begun.elapsed().as_secs_f64() > MOST_SECONDS {
+            break;
+        }
         for ((form, runs), fastest) in forms.iter().zip(runs).zip(&mut fastest) {
             let seconds = form.run(runs).await? / (runs * form.steps) as f64;
             *fastest = fastest.min(seconds);
