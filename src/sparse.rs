@@ -77,7 +77,8 @@ impl SparseMatrix {
         triplets: impl IntoIterator<Item = (usize, usize, f32)>,
     ) -> Result<SparseMatrix> {
         fits(rows, columns)?;
-        let mut elements = Vec::new();
+        let triplets = triplets.into_iter();
+        let mut elements = Vec::with_capacity(triplets.size_hint().0);
         for (row, column, value) in triplets {
             if row >= rows || column >= columns {
                 return Err(wrong(rows, columns, format!("an element at row {row}, column {column} lies outside")));

@@ -119,6 +119,6 @@ mod tests {
         // But for the sign of a zero it is the same network.
         assert_eq!(sparse.densified("NIR", 4).unwrap(), network);
         let error = sparse.densified("NIR", 3).unwrap_err().to_string();
-        assert!(error.contains("layer `pruned`: NIR has no sparse layers") && error.contains("2 times 2"), "{error}");
+        assert!(error.contains("layer `linear1`: NIR has no sparse layers") && error.contains("2 times 2"), "{error}");
     }
 }

@@ -133,7 +133,7 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
         let neurons = neurons(SPARSE_NEURONS);
         let builder = match variant.fan_out {
             None => sparse_fc(neurons),
-            Some(fan_out) => fanned_out(neurons, fan_out, rate)?,
+            Some(fan_out) => fanned_out(name, neurons, fan_out, rate)?,
         };
         Ok::<_, Error>((32, Sequence, 5002, builder, &[1.0][..], Values::Spikes { rate }))
     };

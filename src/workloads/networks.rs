@@ -33,11 +33,12 @@ pub(super) fn sparse_fc(neurons: usize) -> Builder {
 
 /// The same with `fan_out` synapses of every source, the targets by chance. The gain keeps the mean current, and with it the
 /// rate of the population, the same whatever the rate of what comes in.
-pub(super) fn fanned_out(neurons: usize, fan_out: usize, rate: f32) -> Result<Builder> {
+pub(super) fn fanned_out(name: &str, neurons: usize, fan_out: usize, rate: f32) -> Result<Builder> {
     if fan_out == 0 || neurons.checked_mul(fan_out).is_none_or(|n| n > MAX_ELEMENTS) {
+        let most = MAX_ELEMENTS / neurons.max(1);
         let message =
-            format!("a fan-out of {neurons} neurons: expected at least 1 and at most {MAX_ELEMENTS} synapses, got");
-        return Err(Error::Request(format!("{message} {fan_out} of each")));
+            format!("the workload `{name}` of {neurons} neurons: expected a fan-out from 1 to {most}, got {fan_out}");
+        return Err(Error::Request(message));
     }
     let gain = if rate > 0.0 { 2.1 / rate } else { 1.0 };
     let synapse = |number: usize| {

@@ -98,7 +98,7 @@ fn faults_in_sparse_weights_are_named() {
         ("weight.offsets", None, &["`net.0.weight.offsets`", "not there", "`net.0.weight.indices`"]),
         ("weight.values", None, &["`net.0.weight.values`", "not there"]),
         ("weight.offsets", Some(u32s(&[0, 2, 3])), &["[3, 4]", "expected 4 offsets, got 3"]),
-        ("weight.offsets", Some(large), &["row 1", "got 4294967295"]),
+        ("weight.offsets", Some(large), &["row 2", "got 3 after 4294967295"]),
         ("weight.offsets", Some(i64s(&[0, 2, -1, 3])), &["`net.0.weight.offsets`", "got -1 at element 2"]),
         ("weight.indices", Some(i64s(&[1, 1 << 40, 0])), &["`net.0.weight.indices`", "1099511627776"]),
         ("weight.indices", Some(u32s(&[1, 4, 0])), &["row 0", "below 4, got 4"]),
