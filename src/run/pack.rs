@@ -13,6 +13,10 @@ pub(super) fn pack(edge: &Edge, input: &[f32], words: &mut [u32]) {
             to.copy_from_slice(bytemuck::cast_slice(from));
             continue;
         }
+        if edge.planes == 1 && edge.cells == 1 {
+            from.chunks(32).zip(to).for_each(|(from, to)| *to = word_of(from));
+            continue;
+        }
         if !edge.is_real() {
             to.fill(0);
         }
@@ -24,6 +28,16 @@ pub(super) fn pack(edge: &Edge, input: &[f32], words: &mut [u32]) {
                 }
             }
         }
+    }
+}
+
+/// The bits of up to 32 channels.
+fn word_of(values: &[f32]) -> u32 {
+    let bit = |(i, &x): (usize, &f32)| if x != 0.0 { 1 << i } else { 0 };
+    match values.as_array::<32>() {
+        // Side by side, as their number is known.
+        Some(values) => values.iter().enumerate().map(bit).fold(0, |word, bit| word | bit),
+        None => values.iter().enumerate().map(bit).fold(0, |word, bit| word | bit),
     }
 }
 

@@ -220,6 +220,47 @@ const SABOTAGES: &[Sabotage] = &[
         _ => text,
     }),
     sabotage("count drops a carry", "images, series", |_, text| text.replace("carry &= old;", "carry = 0u;")),
+    sabotage("sparse: one block sum", "sparse, recorded", |kernel, text| match kernel {
+        "sparse" => text.replace("if word / 8u != at {", "if false {"),
+        _ => text,
+    }),
+    sabotage("sparse: synapses of the slice before", "sparse, series", |kernel, text| match kernel {
+        "sparse" => text.replace("var row = synapses[slice];", "var row = synapses[0u];"),
+        _ => text,
+    }),
+    sabotage("sparse: the last synapse is left out", "sparse, series", |kernel, text| match kernel {
+        "sparse" => text.replace("let end = synapses[slice + 1u];", "let end = synapses[slice + 1u] - 1u;"),
+        _ => text,
+    }),
+    sabotage("sparse: no bias", "sparse, series", |kernel, text| match kernel {
+        "sparse" => text.replace("select(sum, sum + bias, p.bias == 1u)", "sum"),
+        _ => text,
+    }),
+    sabotage("sparse: steps of a chunk take the first", "sparse, series", |kernel, text| match kernel {
+        "sparse" => text.replace("begin + min(t, steps - 1u)", "begin"),
+        _ => text,
+    }),
+    sabotage("sparse: bit planes alike", "sparse counts and potentials, series", |kernel, text| match kernel {
+        "sparse" => text.replace("& 1u) << plane)", "& 1u))"),
+        _ => text,
+    }),
+    sabotage("sparse: bit planes in another order", "sparse counts and potentials, recorded", |kernel, text| {
+        match kernel {
+            "sparse" => text.replace(
+                "value_at(from[t], position, plane)",
+                "value_at(from[t], position, p.input.planes - 1u - plane)",
+            ),
+            _ => text,
+        }
+    }),
+    sabotage("sparse: products contracted", "sparse counts and potentials, recorded", |kernel, text| match kernel {
+        "sparse" => fuse(
+            text,
+            "block[t] += rounded(weight * value_at(from[t], position, plane))",
+            "block[t] = fused(weight, value_at(from[t], position, plane), block[t])",
+        ),
+        _ => text,
+    }),
     sabotage("lists: the fourth event of some is dropped", "event lists, series", |_, text| {
         text.replace("at + 3u <= last", "false")
     }),

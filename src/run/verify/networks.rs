@@ -2,7 +2,7 @@
 
 use super::{circuits, noise};
 use crate::error::Result;
-use crate::layer::{Conv, Layer, Linear, Pool, PoolKind};
+use crate::layer::{Conv, Layer, Linear, Pool, PoolKind, SparseLinear};
 use crate::network::{Builder, InputKind, InputSpec, Network};
 use crate::neuron::rules::{Form, InputGain, Reset, RuleChanges, SpikesPerStep};
 use crate::neuron::{CubaLif, Decay, Dialect, If, Li, Lif, Neuron};
@@ -31,6 +31,8 @@ pub fn networks() -> Result<Vec<(&'static str, Network)>> {
         ("wide", wide()),
         ("many inputs", many_inputs()),
         ("event lists", event_lists()),
+        ("sparse", sparse()),
+        ("sparse counts and potentials", sparse_counts()),
         ("norse", norse),
         ("sinabs", sinabs),
         ("snntorch", snntorch),
@@ -69,6 +71,13 @@ fn liven(layer: &mut Layer) {
         {
             let values = values.iter_mut().flat_map(|values| values.data_mut().iter_mut());
             values.enumerate().for_each(|(i, x)| *x = noise(100 * at + i) + from);
+        }
+    }
+    if let Layer::SparseLinear(SparseLinear { weight: Some(weight), .. }) = layer {
+        for row in 0..weight.rows() {
+            let terms = weight.row(row).0.len() as f32;
+            let weights = weight.row_values_mut(row).iter_mut().enumerate();
+            weights.for_each(|(i, w)| *w = 4.0 * (noise(31 * row + i) - 0.5) / terms.sqrt() + 3.0 / terms);
         }
     }
     let (Layer::Conv(Conv { weight: Some(weight), .. }) | Layer::Linear(Linear { weight: Some(weight), .. })) = layer
@@ -208,6 +217,20 @@ fn event_lists() -> Builder {
     let shared = input(&[40, 5, 6], InputKind::Bits).flatten().linear(100).spiking(easy(0.8));
     let alone = shared.linear(70).spiking(easy(0.7)).linear(20).scale(Tensor::vector(vec![1.5])).spiking(easy(0.6));
     alone.linear(3).spiking(lif())
+}
+
+/// Synapses by target over cells whose channels straddle words, for more targets than one slice, in several blocks.
+fn sparse() -> Builder {
+    let easy = |threshold: f64| Lif { threshold: threshold.into(), ..lif() };
+    let many = input(&[40, 5, 6], InputKind::Bits).flatten().sparse_linear(130).fan_in(90, 3).spiking(easy(0.8));
+    many.sparse_linear(70).fan_out(20, 4).no_bias().spiking(easy(0.7)).linear(3).spiking(lif())
+}
+
+/// Synapses from bit planes, and from reals.
+fn sparse_counts() -> Builder {
+    let potentials =
+        input(&[3, 6, 6], InputKind::Counts).flatten().sparse_linear(72).fan_in(40, 1).spiking(Li::default());
+    potentials.sparse_linear(20).fan_in(30, 2).spiking(lif()).linear(3)
 }
 
 /// More channels than a workgroup takes, more terms than one block of the canonical sum.

@@ -1,24 +1,34 @@
-//! By source: every spike adds its weights to the sums of its step.
+//! By source: every spike adds its weights to the sums of its step, tile by tile of targets.
 
-use super::is_there;
+use super::{in_tiles, is_there};
 use crate::kernel::sparse::{Packed, Params};
 use crate::run::spread;
 
 /// Words of 32 inputs whose terms make one block sum.
 const SUM_WORDS: usize = 8;
+/// Targets of a tile: their sums, and those of a block, are in the first cache.
+const TILE: usize = 4096;
+/// Steps that a thread takes at once.
+const STEPS: usize = 4;
 
 /// The synapses of every source.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// Where those of each position begin, and where the last end.
-    offsets: Vec<u32>,
-    targets: Vec<u32>,
-    weights: Vec<f32>,
+    tiles: Vec<Tile>,
 }
 
-/// Some steps, to be dispatched.
+/// Their synapses with neighbouring targets.
+#[derive(Debug)]
+struct Tile {
+    /// Where those of each position begin, and where the last end.
+    offsets: Vec<u32>,
+    /// Which target, and the weight.
+    synapses: Vec<(u32, f32)>,
+}
+
+/// Some steps of a tile, to be dispatched.
 struct Call<'a, 'b> {
-    sources: &'a Sources,
+    tile: &'a Tile,
     trains: &'a [&'a [u32]],
     bias: &'a [f32],
     sums: &'a mut [&'b mut [f32]],
@@ -26,40 +36,70 @@ struct Call<'a, 'b> {
 
 impl Sources {
     pub fn new(p: &Params, packed: &Packed<'_>) -> Sources {
+        let all = p.count as usize;
+        let tile = |first: usize| Tile::new(p, packed, first..(first + TILE).min(all));
+        Sources { tiles: (0..all).step_by(TILE).map(tile).collect() }
+    }
+
+    /// The sums of all steps.
+    pub fn run(&self, arch: pulp::Arch, trains: &[&[u32]], bias: &[f32], sums: Vec<&mut [f32]>) {
+        let mut of_tiles = in_tiles(sums, TILE);
+        let mut calls = Vec::new();
+        for (number, (tile, sums)) in self.tiles.iter().zip(&mut of_tiles).enumerate() {
+            let bias = bias.get(number * TILE..).unwrap_or_default();
+            let pieces = trains.chunks(STEPS).zip(sums.chunks_mut(STEPS));
+            calls.extend(pieces.map(|(trains, sums)| Call { tile, trains, bias, sums }));
+        }
+        spread::each(calls.into_iter(), |call| arch.dispatch(call));
+    }
+}
+
+impl Tile {
+    fn new(p: &Params, packed: &Packed<'_>, targets: std::ops::Range<usize>) -> Tile {
         let mut offsets = vec![0u32; 32 * p.input.step_words() + 1];
-        let all =
-            || (0..p.count as usize).flat_map(|target| packed.of(target).filter(is_there).map(move |s| (target, s)));
+        let all = || targets.clone().flat_map(|target| packed.of(target).filter(is_there).map(move |s| (target, s)));
         all().for_each(|(_, (position, _))| offsets[position as usize + 1] += 1);
         for at in 1..offsets.len() {
             offsets[at] += offsets[at - 1];
         }
         let mut next = offsets.clone();
-        let synapses = offsets.last().map_or(0, |&last| last as usize);
-        let (mut targets, mut weights) = (vec![0; synapses], vec![0.0; synapses]);
+        let mut synapses = vec![(0, 0.0); offsets.last().map_or(0, |&last| last as usize)];
         for (target, (position, weight)) in all() {
             let at = &mut next[position as usize];
-            (targets[*at as usize], weights[*at as usize]) = (target as u32, weight);
+            synapses[*at as usize] = ((target - targets.start) as u32, weight);
             *at += 1;
         }
-        Sources { offsets, targets, weights }
-    }
-
-    /// The sums of all steps; a thread has steps of its own.
-    pub fn run(&self, arch: pulp::Arch, trains: &[&[u32]], bias: &[f32], mut sums: Vec<&mut [f32]>, tasks: usize) {
-        // Several pieces for each thread, so that one that comes late takes fewer.
-        let of_piece = if tasks > 1 { trains.len().div_ceil(4 * tasks) } else { trains.len() };
-        spread::each(trains.chunks(of_piece).zip(sums.chunks_mut(of_piece)), |(trains, sums)| {
-            arch.dispatch(Call { sources: self, trains, bias, sums });
-        });
+        Tile { offsets, synapses }
     }
 
     /// Adds the weights of a source to its targets.
     #[inline(always)]
     fn add(&self, position: usize, sums: &mut [f32]) {
-        let own = self.offsets[position] as usize..self.offsets[position + 1] as usize;
-        for (&target, weight) in self.targets[own.clone()].iter().zip(&self.weights[own]) {
+        for &(target, weight) in &self.synapses[self.offsets[position] as usize..self.offsets[position + 1] as usize] {
             if let Some(sum) = sums.get_mut(target as usize) {
                 *sum += weight;
+            }
+        }
+    }
+
+    /// The sums of a step, in `total`; those of `block` are zero before and after.
+    #[inline(always)]
+    fn step(&self, train: &[u32], total: &mut [f32], block: &mut [f32]) {
+        for (number, words) in train.chunks(SUM_WORDS).enumerate() {
+            let spikes: u32 = words.iter().map(|word| word.count_ones()).sum();
+            // A block of one spike is what it adds.
+            let sums = if spikes > 1 { &mut *block } else { &mut *total };
+            for (word, &bits) in words.iter().enumerate() {
+                let mut left = bits;
+                while left != 0 {
+                    self.add(32 * (SUM_WORDS * number + word) + left.trailing_zeros() as usize, sums);
+                    left &= left - 1;
+                }
+            }
+            if spikes > 1 {
+                for (total, block) in total.iter_mut().zip(&mut *block) {
+                    *total += std::mem::take(block);
+                }
             }
         }
     }
@@ -70,30 +110,15 @@ impl pulp::NullaryFnOnce for Call<'_, '_> {
 
     #[inline(always)]
     fn call(self) {
-        let Call { sources, trains, bias, sums } = self;
-        let mut block = vec![0.0f32; sums.first().map_or(0, |sums| sums.len())];
-        for (train, total) in trains.iter().zip(sums) {
+        let Call { tile, trains, bias, sums } = self;
+        let targets = sums.first().map_or(0, |sums| sums.len());
+        let (mut total, mut block) = (vec![0.0f32; targets], vec![0.0f32; targets]);
+        for (train, out) in trains.iter().zip(sums) {
             total.fill(0.0);
-            for (number, words) in train.chunks(SUM_WORDS).enumerate() {
-                let spikes: u32 = words.iter().map(|word| word.count_ones()).sum();
-                // A block of one spike is what it adds.
-                let sums: &mut [f32] = if spikes > 1 { &mut block } else { total };
-                for (word, &bits) in words.iter().enumerate() {
-                    let mut left = bits;
-                    while left != 0 {
-                        let position = 32 * (SUM_WORDS * number + word) + left.trailing_zeros() as usize;
-                        sources.add(position, sums);
-                        left &= left - 1;
-                    }
-                }
-                if spikes > 1 {
-                    for (total, block) in total.iter_mut().zip(&mut block) {
-                        *total += std::mem::take(block);
-                    }
-                }
-            }
-            for (total, bias) in total.iter_mut().zip(bias) {
-                *total += bias;
+            tile.step(train, &mut total, &mut block);
+            out.copy_from_slice(&total);
+            for (out, bias) in out.iter_mut().zip(bias) {
+                *out += bias;
             }
         }
     }

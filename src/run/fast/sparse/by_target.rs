@@ -4,14 +4,19 @@
 //! written out as masks, which stay in the first cache. Targets with as many synapses in a block come one after the other,
 //! so that the processor knows how often it goes round.
 
-use super::is_there;
+use super::{in_tiles, is_there};
 use crate::kernel::sparse::{Packed, Params};
 use crate::run::spread;
 
 /// Inputs whose terms make one block sum.
 const BLOCK: usize = 256;
 /// Targets of a tile: their sums of 32 steps are a fraction of the second cache.
-const TILE: usize = 1024;
+const TILE: usize = 512;
+
+/// Values of `N` steps, that lie in a line of the cache or fill some.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Steps<T, const N: usize>([T; N]);
 
 /// The synapses of every target.
 #[derive(Debug)]
@@ -51,10 +56,7 @@ impl Targets {
 
     /// The sums of all steps, so many at once; a thread has tiles of its own.
     pub fn run(&self, arch: pulp::Arch, trains: &[&[u32]], bias: &[f32], sums: Vec<&mut [f32]>, at_once: usize) {
-        let mut of_tiles: Vec<Vec<&mut [f32]>> = self.tiles.iter().map(|_| Vec::with_capacity(sums.len())).collect();
-        for sums in sums {
-            of_tiles.iter_mut().zip(sums.chunks_mut(TILE)).for_each(|(tile, sums)| tile.push(sums));
-        }
+        let of_tiles = in_tiles(sums, TILE);
         spread::each(self.tiles.iter().zip(of_tiles).enumerate(), |(number, (tile, sums))| {
             let bias = bias.get(number * TILE..).unwrap_or_default();
             arch.dispatch(Call { tile, trains, at_once, bias, sums });
@@ -88,8 +90,8 @@ impl Tile {
 
     /// Adds up the sums of `N` steps or fewer of all targets.
     #[inline(always)]
-    fn add_up<const N: usize>(&self, trains: &[&[u32]], sums: &mut [[f32; N]]) {
-        let mut fired = [[0u32; N]; BLOCK];
+    fn add_up<const N: usize>(&self, trains: &[&[u32]], sums: &mut [Steps<f32, N>]) {
+        let mut fired = [Steps([0u32; N]); BLOCK];
         let (mut runs, mut inputs, mut weights) = (&self.runs[..], &self.inputs[..], &self.weights[..]);
         for (block, &count) in self.counts.iter().enumerate() {
             spread_bits(trains, block, &mut fired);
@@ -101,12 +103,12 @@ impl Tile {
                 (own_weights, weights) = weights.split_at(synapses as usize);
                 let mut sum = [0.0f32; N];
                 for (&input, weight) in own_inputs.iter().zip(own_weights) {
-                    let (fired, weight) = (&fired[input as usize], weight.to_bits());
+                    let (fired, weight) = (&fired[input as usize].0, weight.to_bits());
                     for t in 0..N {
                         sum[t] += f32::from_bits(weight & fired[t]);
                     }
                 }
-                let total = &mut sums[target as usize];
+                let total = &mut sums[target as usize].0;
                 for t in 0..N {
                     total[t] += sum[t];
                 }
@@ -117,12 +119,12 @@ impl Tile {
 
 /// In which steps the inputs of a block fired: all bits of a number, or none.
 #[inline(always)]
-fn spread_bits<const N: usize>(trains: &[&[u32]], block: usize, fired: &mut [[u32; N]; BLOCK]) {
+fn spread_bits<const N: usize>(trains: &[&[u32]], block: usize, fired: &mut [Steps<u32, N>; BLOCK]) {
     for (t, train) in trains.iter().enumerate() {
         let words = &train[(block * BLOCK / 32).min(train.len())..];
         for (fired, &bits) in fired.as_chunks_mut::<32>().0.iter_mut().zip(words) {
             for (i, fired) in fired.iter_mut().enumerate() {
-                fired[t] = (bits >> i & 1).wrapping_neg();
+                fired.0[t] = (bits >> i & 1).wrapping_neg();
             }
         }
     }
@@ -142,12 +144,11 @@ impl Call<'_, '_> {
     fn all<const N: usize>(self) {
         let Call { tile, trains, bias, mut sums, .. } = self;
         for (trains, out) in trains.chunks(N).zip(sums.chunks_mut(N)) {
-            let mut sums = vec![[0.0; N]; tile.targets];
+            let mut sums = vec![Steps([0.0; N]); tile.targets];
             tile.add_up(trains, &mut sums);
             for (t, out) in out.iter_mut().enumerate() {
-                for (target, (out, sums)) in out.iter_mut().zip(&sums).enumerate() {
-                    *out = bias.get(target).map_or(sums[t], |bias| sums[t] + bias);
-                }
+                out.iter_mut().zip(&sums).for_each(|(out, sums)| *out = sums.0[t]);
+                out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
             }
         }
     }
