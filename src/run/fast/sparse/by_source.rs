@@ -6,8 +6,9 @@ use crate::run::spread;
 
 /// Words of 32 inputs whose terms make one block sum.
 const SUM_WORDS: usize = 8;
-/// Targets of a tile: their sums, and those of a block, are in the first cache.
-const TILE: usize = 4096;
+/// Targets of a tile: their sums, and those of a block, are a fraction of the second cache. In smaller tiles rows are so short
+/// that memory is no quicker than where it is read at random.
+const TILE: usize = 1 << 14;
 /// Steps that a thread takes at once.
 const STEPS: usize = 4;
 
@@ -22,8 +23,8 @@ pub(super) struct Sources {
 struct Tile {
     /// Where those of each position begin, and where the last end.
     offsets: Vec<u32>,
-    /// Which target, and the weight.
-    synapses: Vec<(u32, f32)>,
+    targets: Vec<u16>,
+    weights: Vec<f32>,
 }
 
 /// Some steps of a tile, to be dispatched.
@@ -63,19 +64,21 @@ impl Tile {
             offsets[at] += offsets[at - 1];
         }
         let mut next = offsets.clone();
-        let mut synapses = vec![(0, 0.0); offsets.last().map_or(0, |&last| last as usize)];
+        let synapses = offsets.last().map_or(0, |&last| last as usize);
+        let (mut own, mut weights) = (vec![0; synapses], vec![0.0; synapses]);
         for (target, (position, weight)) in all() {
             let at = &mut next[position as usize];
-            synapses[*at as usize] = ((target - targets.start) as u32, weight);
+            (own[*at as usize], weights[*at as usize]) = ((target - targets.start) as u16, weight);
             *at += 1;
         }
-        Tile { offsets, synapses }
+        Tile { offsets, targets: own, weights }
     }
 
     /// Adds the weights of a source to its targets.
     #[inline(always)]
     fn add(&self, position: usize, sums: &mut [f32]) {
-        for &(target, weight) in &self.synapses[self.offsets[position] as usize..self.offsets[position + 1] as usize] {
+        let own = self.offsets[position] as usize..self.offsets[position + 1] as usize;
+        for (&target, weight) in self.targets[own.clone()].iter().zip(&self.weights[own]) {
             if let Some(sum) = sums.get_mut(target as usize) {
                 *sum += weight;
             }
