@@ -73,6 +73,7 @@ impl Crossovers {
     }
 
     /// Notes what was measured, in the file too.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn add(&self, info: &AdapterInfo, size: LinearSize, batch: usize, share: f32) {
         let Ok(mut known) = self.known.lock() else { return };
         let new = Known::new(info, size, batch, share);
