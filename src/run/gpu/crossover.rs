@@ -10,7 +10,6 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::adapters::AdapterInfo;
-use super::cache;
 use crate::plan::LinearSize;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -82,7 +81,7 @@ impl Crossovers {
         all.retain(|old| !old.is_of(&new));
         all.push(new);
         if let Ok(text) = serde_json::to_string_pretty(&all) {
-            cache::write_whole(&self.file, text.as_bytes());
+            super::cache::write_whole(&self.file, text.as_bytes());
         }
         *known = all;
     }
