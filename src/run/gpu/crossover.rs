@@ -19,6 +19,7 @@ pub use measure::{CROSSOVER_RATES, Crossover, CrossoverPoint};
 /// file goes by without a word.
 #[derive(Debug)]
 pub(super) struct Crossovers {
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "nothing is measured on the web"))]
     file: PathBuf,
     known: Mutex<Vec<Known>>,
 }
