@@ -27,7 +27,7 @@ const SABOTAGES: &[(&str, bool, ShaderEdit)] = &[
     }),
     ("synapses beyond the first 64 are lost", false, |_, t| changed(t, "synapse += 64u", "synapse += 64000u")),
     ("the last spike is lost", false, |_, t| {
-        changed(t, "events[list] = sums[lane];", "events[list] = max(sums[lane], 1u) - 1u;")
+        changed(t, "events[list] = fired;", "events[list] = max(fired, 1u) - 1u;")
     }),
     ("what has arrived is kept", false, |_, t| changed(t, "    ring[slot] = 0u;\n", "")),
     ("one spike of the background too many", false, |_, t| {

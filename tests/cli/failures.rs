@@ -81,8 +81,6 @@ const REQUESTS: &[(&str, &[&str])] = &[
     ("inspect missing.nir", &["missing.nir"]),
     ("inspect net.safetensors --plan --measure", &["--measure", "--device gpu"]),
     ("inspect net.safetensors --measure", &["--plan"]),
-    ("bench --crossover --device cpu", &["--crossover", "--device gpu"]),
-    ("bench --neurons 64", &["--crossover"]),
     ("inspect net.safetensors --plan --dialect missing.toml", &["missing.toml"]),
 ];
 

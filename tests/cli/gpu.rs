@@ -33,7 +33,7 @@ fn a_gpu_writes_the_same_bytes() {
         assert!(scores("gpu", batch) == expected, "batch {batch}");
     }
     let report = bench.good("run net.safetensors x.npy --steps 9 --json --device 0");
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
     assert!(!report["device"].as_str().unwrap().starts_with("cpu"), "{report}");
 }
 
@@ -87,8 +87,8 @@ fn where_lists_pay_is_measured_and_kept() {
     for time in ["words_seconds_a_step", "list_seconds_a_step"] {
         assert!(points.iter().all(|point| point[time].as_f64().unwrap() > 0.0), "{said}");
     }
-    let share = whole["share"].as_f64().unwrap();
-    assert!((0.0..=0.31).contains(&share) && kept()[0]["share"].as_f64() == Some(share), "{said}");
+    let share_of = |value: &Value| value["share"].as_f64().unwrap() as f32;
+    assert!((0.0..=0.31).contains(&share_of(whole)) && share_of(&kept()[0]) == share_of(whole), "{said}");
 
     let plan = "inspect net.safetensors --plan --steps 4 --readout trace --device gpu";
     assert!(!good(plan).contains("event list"));
@@ -102,4 +102,12 @@ fn where_lists_pay_is_measured_and_kept() {
         assert!(text.contains("event list up to 12.5 % of inputs (measured)"), "{text}");
     }
     assert_eq!(kept(), known);
+}
+
+#[test]
+fn lists_are_measured_on_gpus_alone() {
+    let bench = Bench::new();
+    let error = bench.fails("bench --crossover --device cpu");
+    assert!(error.contains("--crossover") && error.contains("--device gpu"), "{error}");
+    assert!(bench.fails("bench --neurons 64").contains("--crossover"));
 }

@@ -8,9 +8,6 @@ mod chart;
 mod chart;
 #[cfg(feature = "gpu")]
 mod crossover;
-#[cfg(not(feature = "gpu"))]
-#[path = "no_crossover.rs"]
-mod crossover;
 mod date;
 mod floor;
 mod line;
@@ -92,9 +89,11 @@ pub struct Arguments {
     chart: Option<PathBuf>,
     /// Instead: up to which rate of firing a linear layer on a GPU is quicker with lists of the inputs that fired than with
     /// all words of them, by batch (default: 1). It is kept, and networks with such layers follow it.
+    #[cfg(feature = "gpu")]
     #[arg(long, conflicts_with_all = ["workload", "peers", "profile", "sweep", "chart"])]
     crossover: bool,
     /// Draw both times over the rate, a PNG. Needs a build with `--features charts`.
+    #[cfg(feature = "gpu")]
     #[arg(long, value_name = "FILE", requires = "crossover")]
     plot: Option<PathBuf>,
     /// Also time every step of the plans, in runs of their own.
@@ -107,6 +106,7 @@ pub struct Arguments {
 
 /// Runs the benchmarks.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    #[cfg(feature = "gpu")]
     if arguments.crossover {
         return crossover::run(arguments);
     }

@@ -185,6 +185,7 @@ impl Gpu {
     }
 
     /// What was measured on it, where it is kept.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn crossovers(&self) -> Option<&Crossovers> {
         self.crossovers.as_deref()
     }

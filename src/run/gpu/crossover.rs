@@ -10,7 +10,6 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::adapters::AdapterInfo;
-use super::cache;
 use crate::plan::LinearSize;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -20,6 +19,7 @@ pub use measure::{CROSSOVER_RATES, Crossover, CrossoverPoint};
 /// file goes by without a word.
 #[derive(Debug)]
 pub(super) struct Crossovers {
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "nothing is measured on the web"))]
     file: PathBuf,
     known: Mutex<Vec<Known>>,
 }
@@ -73,6 +73,7 @@ impl Crossovers {
     }
 
     /// Notes what was measured, in the file too.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn add(&self, info: &AdapterInfo, size: LinearSize, batch: usize, share: f32) {
         let Ok(mut known) = self.known.lock() else { return };
         let new = Known::new(info, size, batch, share);
@@ -81,7 +82,7 @@ impl Crossovers {
         all.retain(|old| !old.is_of(&new));
         all.push(new);
         if let Ok(text) = serde_json::to_string_pretty(&all) {
-            cache::write_whole(&self.file, text.as_bytes());
+            super::cache::write_whole(&self.file, text.as_bytes());
         }
         *known = all;
     }
