@@ -117,16 +117,7 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     let trains = TRAINING.contains(&name);
     const CNN_GAINS: &[f32] = &[2.1, 2.15, 3.24];
     const DVS_GAINS: &[f32] = &[1.51, 2.49, 2.37, 2.23, 2.25, 2.93, 3.79];
-    let sized = matches!(name, "lif" | "lif-training" | "dense-lif") || name.starts_with("sparse-fc-");
-    let missing = [
-        ("steps", variant.steps.is_some() && name == "stream-latency"),
-        ("number of neurons", variant.neurons.is_some() && !sized),
-        ("rate", variant.rate.is_some() && !name.starts_with("sparse-fc-")),
-        ("fan-out", variant.fan_out.is_some() && !name.starts_with("sparse-fc-")),
-    ];
-    if let Some((what, _)) = missing.iter().find(|(_, missing)| *missing) {
-        return Err(Error::Request(format!("the workload `{name}` has no {what} to choose")));
-    }
+    check(name, &variant)?;
     let neurons = |usual| variant.neurons.unwrap_or(usual);
     let spikes = |usual| {
         let rate = variant.rate.unwrap_or(usual);
@@ -159,6 +150,24 @@ pub fn variant(name: &str, variant: Variant) -> Result<Workload> {
     }
     let (constant_input, stream, own_loss) = (input == Constant, input == Stream, name == "lif-training");
     Ok(Workload { name, network, steps, constant_input, stream, trains, own_loss, seed, values })
+}
+
+/// Whether a workload has what is to differ.
+///
+/// # Errors
+/// [`Error::Request`] naming what it does not have.
+pub fn check(name: &str, variant: &Variant) -> Result<()> {
+    let sized = matches!(name, "lif" | "lif-training" | "dense-lif") || name.starts_with("sparse-fc-");
+    let missing = [
+        ("steps", variant.steps.is_some() && name == "stream-latency"),
+        ("number of neurons", variant.neurons.is_some() && !sized),
+        ("rate", variant.rate.is_some() && !name.starts_with("sparse-fc-")),
+        ("fan-out", variant.fan_out.is_some() && !name.starts_with("sparse-fc-")),
+    ];
+    if let Some((what, _)) = missing.iter().find(|(_, missing)| *missing) {
+        return Err(Error::Request(format!("the workload `{name}` has no {what} to choose")));
+    }
+    Ok(())
 }
 
 impl Workload {

@@ -137,6 +137,9 @@ fn what_cannot_be_measured_is_named() {
     assert!(bench.fails("bench --seconds 0").contains("--seconds"));
     assert!(bench.fails("bench --batch 0").contains("--batch"));
     assert!(bench.fails("bench --threads 0").contains("thread"));
+    let error = bench.fails("bench --workload lif --fan-out 5");
+    assert!(error.contains("`lif` has no fan-out"), "{error}");
+    assert!(bench.fails("bench --sweep rate --fan-out 5").contains("--fan-out"));
     let error = bench.fails("bench --workload lif --peers no-such-python");
     assert!(error.contains("--peers no-such-python"), "{error}");
 }

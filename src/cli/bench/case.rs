@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use saltatory::workloads::{NAMES, TRAINING, Variant};
+use saltatory::workloads::{NAMES, TRAINING, Variant, check};
 use saltatory::{Error, Result};
 
 /// The workload that has no batches.
@@ -34,6 +34,7 @@ pub fn cases(names: &[String], batches: &[usize], variant: Variant) -> Result<Ve
     }
     let mut cases = Vec::new();
     for name in chosen(names)? {
+        check(name, &variant)?;
         let sizes = if name == STREAM || batches.is_empty() { usual(name) } else { batches };
         cases.extend(sizes.iter().map(|&batch| Case::of(name, batch, variant)));
     }
