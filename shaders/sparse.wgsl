@@ -51,9 +51,9 @@ fn main(
     let begin = group / SLICES * CHUNK;
     let steps = min(CHUNK, steps_of(p.output) - begin);
     // Steps that are not there are summed as the last, and left.
-    var from: array<u32, CHUNK>;
+    var begins: array<u32, CHUNK>;
     for (var t = 0u; t < CHUNK; t++) {
-        from[t] = step_at(p.input, begin + min(t, steps - 1u), sample);
+        begins[t] = step_at(p.input, begin + min(t, steps - 1u), sample);
     }
     var total: array<f32, CHUNK>;
     var block: array<f32, CHUNK>;
@@ -81,7 +81,7 @@ fn main(
                 }
                 let weight = bitcast<f32>(synapses[entry + 1u]);
                 for (var t = 0u; t < CHUNK; t++) {
-                    block[t] += rounded(weight * value_at(from[t], position, plane));
+                    block[t] += rounded(weight * value_at(begins[t], position, plane));
                 }
                 next += 1u;
             }

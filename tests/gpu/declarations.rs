@@ -10,7 +10,7 @@ use saltatory::shared::Shared;
 use crate::networks;
 
 /// Kernels that there are; each must appear in some plan.
-const KERNELS: usize = 40;
+const KERNELS: usize = 41;
 
 #[test]
 fn every_shader_is_valid_for_every_back_end() {
@@ -97,6 +97,7 @@ fn structs_have_the_same_fields() {
                 fields_agree::<synapse::Rule>(&module);
             }
             Kernel::Reorder(_) => fields_agree::<reorder::Params>(&module),
+            Kernel::Sparse(_) => fields_agree::<sparse::Params>(&module),
             Kernel::BatchSum(_) => fields_agree::<grad::batch_sum::Params>(&module),
             Kernel::ConvInput(_) => fields_agree::<grad::conv_input::Params>(&module),
             Kernel::ConvWeight(_) => fields_agree::<grad::conv_weight::Params>(&module),

@@ -247,8 +247,8 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("sparse: bit planes in another order", "sparse counts and potentials, recorded", |kernel, text| {
         match kernel {
             "sparse" => text.replace(
-                "value_at(from[t], position, plane)",
-                "value_at(from[t], position, p.input.planes - 1u - plane)",
+                "value_at(begins[t], position, plane)",
+                "value_at(begins[t], position, p.input.planes - 1u - plane)",
             ),
             _ => text,
         }
@@ -256,8 +256,8 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("sparse: products contracted", "sparse counts and potentials, recorded", |kernel, text| match kernel {
         "sparse" => fuse(
             text,
-            "block[t] += rounded(weight * value_at(from[t], position, plane))",
-            "block[t] = fused(weight, value_at(from[t], position, plane), block[t])",
+            "block[t] += rounded(weight * value_at(begins[t], position, plane))",
+            "block[t] = fused(weight, value_at(begins[t], position, plane), block[t])",
         ),
         _ => text,
     }),
