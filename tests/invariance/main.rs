@@ -351,6 +351,39 @@ fn a_large_sample_gives_the_same_on_any_number_of_threads() {
     }
 }
 
+/// Large layers of few spikes add rows as they lie in memory, large ones of many spikes lists; both over threads.
+#[test]
+fn large_linear_layers_give_what_the_plain_twins_give() {
+    use saltatory::network::{InputKind, InputSpec};
+    use saltatory::neuron::Lif;
+    use saltatory::run::{Device, verify};
+    let input = InputSpec { kind: InputKind::Bits, ..Default::default() };
+    // Of the second layer the output is currents.
+    let layers = Network::new([70, 5, 6]).input(input).flatten().linear(2010).spiking(Lif::tau(2.0));
+    let mut network = layers.linear(2100).scale(Tensor::vector(vec![1.5])).spiking(Lif::tau(2.0)).build().unwrap();
+    network.init(1).unwrap();
+    let mut noise = random::Noise::new(3);
+    let rates = [0.0, 0.002, 0.01, 0.05, 0.3];
+    let mut batch = |rates: &[f32]| {
+        let of_step = |&rate: &f32| (0..2100).map(|_| f32::from(noise.next() < rate)).collect::<Vec<f32>>();
+        Tensor::new([1, rates.len(), 70, 5, 6], rates.iter().flat_map(of_step).collect()).unwrap()
+    };
+    for node in &mut network.nodes {
+        if let Layer::Linear(linear) = &mut node.layer {
+            linear.weight.as_mut().unwrap().data_mut().iter_mut().for_each(|w| *w = 30.0 * *w + 0.03);
+        }
+    }
+    for sample in [batch(&rates), batch(&rates[..3])] {
+        let output =
+            |device, threads| run(&network, &sample, Options { device, threads: Some(threads), ..Default::default() });
+        let expected = output(Device::Reference, 1);
+        assert!(expected.metrics.populations.iter().all(|p| p.spikes > 50), "{:?}", expected.metrics.populations);
+        for threads in [1, 3] {
+            assert_eq!(verify::difference(&expected, &output(Device::Cpu, threads)), None, "{threads} threads");
+        }
+    }
+}
+
 /// Of the network for event lists: in one window some steps read lists and others words, in every layer that has lists.
 #[test]
 fn a_window_reads_lists_and_words() {

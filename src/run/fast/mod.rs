@@ -9,6 +9,7 @@
 
 mod add;
 pub(crate) mod back;
+mod by_spike;
 mod cells;
 mod conv;
 mod events;
@@ -148,7 +149,11 @@ const WORTH_A_THREAD: u64 = 48 << 20;
 fn tasks(kernel: &Kernel, steps: usize) -> usize {
     let neurons = kernel.population().map_or(0, |population| population.output.elements() * steps);
     // A neuron takes as long as some dozens of operations, of which most are skipped.
-    let work = kernel.work(steps) + 64 * neurons as u64;
+    tasks_of_work(kernel.work(steps) + 64 * neurons as u64)
+}
+
+/// Over how many tasks so many multiplications and additions are spread, if nothing were zero.
+fn tasks_of_work(work: u64) -> usize {
     rayon::current_num_threads().min((work / WORTH_A_THREAD) as usize).max(1)
 }
 

@@ -1,11 +1,10 @@
 //! By source: every spike adds its weights to the sums of its step, tile by tile of targets.
 
+use super::super::by_spike::{self, Weights};
 use super::{in_tiles, is_there};
 use crate::kernel::sparse::{Packed, Params};
 use crate::run::spread;
 
-/// Words of 32 inputs whose terms make one block sum.
-const SUM_WORDS: usize = 8;
 /// Targets of a tile: their sums, and those of a block, are a fraction of the second cache. In smaller tiles rows are so short
 /// that memory is no quicker than where it is read at random.
 const TILE: usize = 1 << 14;
@@ -73,35 +72,16 @@ impl Tile {
         }
         Tile { offsets, targets: own, weights }
     }
+}
 
-    /// Adds the weights of a source to its targets.
+impl Weights for Tile {
     #[inline(always)]
-    fn add(&self, position: usize, sums: &mut [f32]) {
-        let own = self.offsets[position] as usize..self.offsets[position + 1] as usize;
-        for (&target, weight) in self.targets[own.clone()].iter().zip(&self.weights[own]) {
-            if let Some(sum) = sums.get_mut(target as usize) {
-                *sum += weight;
-            }
-        }
-    }
-
-    /// The sums of a step, in `total`; those of `block` are zero before and after.
-    #[inline(always)]
-    fn step(&self, train: &[u32], total: &mut [f32], block: &mut [f32]) {
-        for (number, words) in train.chunks(SUM_WORDS).enumerate() {
-            let spikes: u32 = words.iter().map(|word| word.count_ones()).sum();
-            // A block of one spike is what it adds.
-            let sums = if spikes > 1 { &mut *block } else { &mut *total };
-            for (word, &bits) in words.iter().enumerate() {
-                let mut left = bits;
-                while left != 0 {
-                    self.add(32 * (SUM_WORDS * number + word) + left.trailing_zeros() as usize, sums);
-                    left &= left - 1;
-                }
-            }
-            if spikes > 1 {
-                for (total, block) in total.iter_mut().zip(&mut *block) {
-                    *total += std::mem::take(block);
+    fn add(&self, inputs: &[u32], sums: &mut [f32]) {
+        for &input in inputs {
+            let own = self.offsets[input as usize] as usize..self.offsets[input as usize + 1] as usize;
+            for (&target, weight) in self.targets[own.clone()].iter().zip(&self.weights[own]) {
+                if let Some(sum) = sums.get_mut(target as usize) {
+                    *sum += weight;
                 }
             }
         }
@@ -117,8 +97,7 @@ impl pulp::NullaryFnOnce for Call<'_, '_> {
         let targets = sums.first().map_or(0, |sums| sums.len());
         let (mut total, mut block) = (vec![0.0f32; targets], vec![0.0f32; targets]);
         for (train, out) in trains.iter().zip(sums) {
-            total.fill(0.0);
-            tile.step(train, &mut total, &mut block);
+            by_spike::sums(tile, train, &mut total, &mut block);
             out.copy_from_slice(&total);
             for (out, bias) in out.iter_mut().zip(bias) {
                 *out += bias;

@@ -1,14 +1,19 @@
 //! Fully connected layer, with neurons behind it or alone, a block of 32 outputs after another.
 
+mod by_rows;
+mod pieces;
+
 use pulp::{Simd, WithSimd};
 
-use super::BLOCK;
 use super::conv::add_cell;
 use super::events::{Lists, Word, added, places};
-use super::neuron::{Counted, Neurons};
+use super::neuron::Neurons;
 use super::products::{self, MOST, Sums, up_to_most};
 use super::rows::{Rows, SUM_WORDS, Sum};
+use super::{BLOCK, tasks_of_work};
 use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, linear, linear_spike, words_of};
+use crate::run::spread;
+use pieces::Piece;
 
 /// A linear layer with its weights.
 #[derive(Debug)]
@@ -47,11 +52,23 @@ impl FastLinear {
     }
 }
 
-/// The computation of a layer, to be dispatched.
+/// What all pieces read.
+struct Given<'a> {
+    window: Window,
+    /// Steps with sums of their own.
+    steps: usize,
+    input: &'a [u32],
+    /// Weights as the kernel has them: a row of an input is that of all outputs.
+    weights: &'a [f32],
+    how: How,
+    lists: Lists,
+}
+
+/// The computation of a piece, to be dispatched.
 struct Call<'a, 'b> {
     linear: &'a FastLinear,
-    window: Window,
-    slots: &'a mut Bindings<'b>,
+    given: &'a Given<'a>,
+    piece: &'a mut Piece<'b>,
 }
 
 impl WithSimd for Call<'_, '_> {
@@ -59,7 +76,7 @@ impl WithSimd for Call<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        self.linear.run_with(simd, self.window, self.slots);
+        self.linear.compute(simd, self.given, self.piece);
     }
 }
 
@@ -69,74 +86,91 @@ impl FastLinear {
         self.rows.fill(weights);
     }
 
-    /// Runs it.
+    /// Runs it: a sample that is alone over the threads there are, where it is worth them.
     pub fn run(&self, arch: pulp::Arch, window: Window, slots: &mut Bindings<'_>) {
-        arch.dispatch(Call { linear: self, window, slots });
-    }
-
-    #[inline(always)]
-    fn run_with<S: Simd>(&self, simd: S, window: Window, slots: &mut Bindings<'_>) {
-        let input = slots.words(0);
+        let (input, weights) = (slots.words(0), slots.values::<f32>(1));
         let (state, output, tally): (&mut [f32], _, &mut [u32]) = match self.neurons {
             Some(_) => (slots.reals_mut(3), slots.words_mut(4), slots.words_mut(5)),
             None => (&mut [], slots.words_mut(2), &mut []),
         };
         let steps = if self.input.series == 1 { window.steps } else { 1 };
         let how = self.how(window, steps, input);
-        let mut lists = Lists::default();
+        let mut given = Given { window, steps, input, weights, how, lists: Lists::default() };
         if how == How::Lists {
-            self.list(&mut lists, window, steps, input);
+            self.list(&mut given.lists, window, steps, input);
         }
-        let all = window.batch * steps;
-        let chunk = if how == How::Products { rows_at_once(self.input.step_words()) } else { all };
-        let blocks = self.count.div_ceil(BLOCK);
-        let mut counted = vec![Counted::default(); window.batch];
-        let mut states = Vec::with_capacity(window.batch * blocks);
-        if let Some(neurons) = &self.neurons {
-            for at in 0..window.batch * blocks {
-                states.push(neurons.start(window, state, at / blocks, 0, at % blocks));
+        let work = self.input.elements() as u64 * self.count as u64 * steps as u64;
+        let tasks = if window.batch == 1 { tasks_of_work(work) } else { 1 };
+        // Several for each thread, so that one that comes late takes fewer; but rows are read in long pieces.
+        let count = if tasks > 1 && how != How::Rows { 4 * tasks } else { tasks };
+        let mut pieces = self.pieces(window, count, state, output);
+        spread::each(pieces.iter_mut(), |piece| arch.dispatch(Call { linear: self, given: &given, piece }));
+        let Some(neurons) = &self.neurons else { return };
+        for piece in &pieces {
+            let own = (0..window.batch).flat_map(|sample| piece.blocks.clone().map(move |block| (sample, block)));
+            for ((sample, block), states) in own.zip(&piece.states) {
+                neurons.finish(state, sample, 0, block, states);
+            }
+            for (sample, counted) in piece.counted.iter().enumerate() {
+                counted.add_to(&mut tally[sample * TALLY_WORDS..]);
             }
         }
+    }
+
+    #[inline(always)]
+    fn compute<S: Simd>(&self, simd: S, given: &Given<'_>, piece: &mut Piece<'_>) {
+        let (window, steps) = (given.window, given.steps);
+        if given.how == How::Rows {
+            return self.by_rows(given, piece);
+        }
+        let all = window.batch * steps;
+        let chunk = if given.how == How::Products { rows_at_once(self.input.step_words()) } else { all };
         let mut sums = vec![[0.0; BLOCK]; chunk.min(all)];
         for first in (0..all).step_by(chunk) {
             let sums = &mut sums[..chunk.min(all - first)];
-            for block in 0..blocks {
+            for block in piece.blocks.clone() {
                 let rows = self.rows.block(block);
-                match how {
-                    How::Lists => self.add_up(sums, &lists, rows),
-                    How::Products => self.multiply(simd, sums, window, (first, steps), input, rows),
-                    How::OneByOne => {}
+                match given.how {
+                    How::Lists => self.add_up(sums, &given.lists, rows),
+                    How::Products => self.multiply(simd, sums, window, (first, steps), given.input, rows),
+                    How::OneByOne | How::Rows => {}
                 }
                 for (at, sum) in sums.iter().enumerate() {
                     let (sample, from) = ((first + at) / steps, (first + at) % steps);
-                    let sum = match how {
-                        How::OneByOne => self.sum(self.input.step(input, window, from, sample), rows),
+                    let sum = match given.how {
+                        How::OneByOne => self.sum(self.input.step(given.input, window, from, sample), rows),
                         _ => *sum,
                     };
-                    let currents = self.rows.with_bias(block, sum);
-                    let Some(neurons) = &self.neurons else {
-                        let width = (self.count - block * BLOCK).min(BLOCK);
-                        let to = self.output.offset(window, from, sample) + self.first + block * BLOCK;
-                        output[to..to + width].copy_from_slice(bytemuck::cast_slice(&currents[..width]));
-                        continue;
-                    };
-                    // What holds for all steps is summed up once.
-                    let to = if self.input.series == 1 { from + 1 } else { window.steps };
-                    let states = &mut states[sample * blocks + block];
-                    for t in from..to {
-                        let word = neurons.step(block, states, &currents, &mut counted[sample]);
-                        output[self.output.offset(window, t, sample) + neurons.word(block)] = word;
-                    }
+                    self.put(given, piece, (sample, from), block, sum);
                 }
             }
         }
-        if let Some(neurons) = &self.neurons {
-            for (at, states) in states.iter().enumerate() {
-                neurons.finish(state, at / blocks, 0, at % blocks, states);
-            }
-            for (sample, counted) in counted.iter().enumerate() {
-                counted.add_to(&mut tally[sample * TALLY_WORDS..]);
-            }
+    }
+
+    /// Takes the sum of a block in a step: it is put out, or drives the neurons.
+    #[inline(always)]
+    fn put(
+        &self,
+        given: &Given<'_>,
+        piece: &mut Piece<'_>,
+        (sample, from): (usize, usize),
+        block: usize,
+        sum: [f32; BLOCK],
+    ) {
+        let (window, own) = (given.window, block - piece.blocks.start);
+        let currents = self.rows.with_bias(block, sum);
+        let Some(neurons) = &self.neurons else {
+            let width = (self.count - block * BLOCK).min(BLOCK);
+            let to = &mut piece.output[from * window.batch + sample][own * BLOCK..][..width];
+            to.copy_from_slice(bytemuck::cast_slice(&currents[..width]));
+            return;
+        };
+        // What holds for all steps is summed up once.
+        let to = if self.input.series == 1 { from + 1 } else { window.steps };
+        let states = &mut piece.states[sample * piece.blocks.len() + own];
+        for t in from..to {
+            let word = neurons.step(block, states, &currents, &mut piece.counted[sample]);
+            piece.output[t * window.batch + sample][own] = word;
         }
     }
 }
@@ -156,6 +190,8 @@ fn rows_at_once(inputs: usize) -> usize {
 enum How {
     /// Spikes: from lists of the rows that they drive.
     Lists,
+    /// Spikes so few that weights are read from memory for each: rows of all outputs, as they lie there.
+    Rows,
     /// Reals of which most are not zero: as a product of matrices.
     Products,
     /// Counts, and reals of which most are zero.
@@ -170,7 +206,11 @@ impl FastLinear {
     #[inline(always)]
     fn how(&self, window: Window, steps: usize, input: &[u32]) -> How {
         if !self.input.is_real() {
-            return if self.input.planes == 1 { How::Lists } else { How::OneByOne };
+            return match self.input.planes {
+                1 if self.few_spikes(window, steps, input) => How::Rows,
+                1 => How::Lists,
+                _ => How::OneByOne,
+            };
         }
         let all = window.batch * steps * self.input.step_words();
         let first = self.input.offset(window, 0, 0);
