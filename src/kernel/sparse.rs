@@ -38,7 +38,7 @@ pub struct Params {
 
 shared!(Params as "Params" { input: Edge, output: Edge, bias: u32, first: u32, count: u32, most: u32 });
 
-/// Input; synapses as [`pack`] lays them out; output.
+/// Input; where the rows of each slice begin, biases, synapses as position and weight; output.
 pub const SLOTS: &[SlotInfo] =
     &[read("input", Element::Words), read("synapses", Element::Words), write("output", Element::Real)];
 

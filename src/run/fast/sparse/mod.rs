@@ -127,16 +127,18 @@ mod tests {
             run(&p, window, &mut slots);
             let packed = Packed::new(&p, &packed);
             let (arch, trains) = (pulp::Arch::new(), input.chunks(INPUT.step_words()).collect::<Vec<_>>());
-            let forms: [&dyn Fn(Vec<&mut [f32]>); 3] = [
-                &|sums| Sources::new(&p, &packed).run(arch, &trains, packed.bias, sums),
-                &|sums| Targets::new(&p, &packed).run(arch, &trains, packed.bias, sums, 8),
-                &|sums| Targets::new(&p, &packed).run(arch, &trains, packed.bias, sums, 32),
-            ];
-            for (number, form) in forms.iter().enumerate() {
-                let mut sums = vec![f32::NAN; STEPS * TARGETS];
-                form(sums.chunks_mut(TARGETS).collect());
-                let differ = sums.iter().zip(&expected).position(|(sum, expected)| sum.to_bits() != *expected);
-                assert_eq!(differ, None, "form {number}");
+            for form in ["by source", "8 steps at once", "32 steps at once"] {
+                let mut all = vec![f32::NAN; STEPS * TARGETS];
+                let sums = all.chunks_mut(TARGETS).collect();
+                match form {
+                    "by source" => Sources::new(&p, &packed).run(arch, &trains, packed.bias, sums),
+                    _ => {
+                        let at_once = if form == "8 steps at once" { 8 } else { 32 };
+                        Targets::new(&p, &packed).run(arch, &trains, packed.bias, sums, at_once);
+                    }
+                }
+                let differ = all.iter().zip(&expected).position(|(sum, expected)| sum.to_bits() != *expected);
+                assert_eq!(differ, None, "{form}");
             }
         }
     }
