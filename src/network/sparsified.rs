@@ -7,7 +7,8 @@ use crate::sparse::SparseMatrix;
 
 impl Network {
     /// The same network, in which every linear layer of which at least this share of the weights is zero has become a
-    /// sparse one. It computes the same.
+    /// sparse one. It computes the same in every step; but a linear layer whose scores are the mean or sum over all steps is
+    /// applied once, to the spike counts, so those of a sparse one may differ in their last bits.
     ///
     /// # Errors
     /// A share that is not from 0 to 1, a layer with more synapses than can be numbered.

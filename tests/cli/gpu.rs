@@ -109,5 +109,5 @@ fn lists_are_measured_on_gpus_alone() {
     let bench = Bench::new();
     let error = bench.fails("bench --crossover --device cpu");
     assert!(error.contains("--crossover") && error.contains("--device gpu"), "{error}");
-    assert!(bench.fails("bench --neurons 64").contains("--crossover"));
+    assert!(bench.fails("bench --plot curve.png").contains("--crossover"));
 }

@@ -304,6 +304,26 @@ fn the_fast_machine_gives_what_the_plain_twins_give() {
     assert!(spikes.get() > 10_000, "{}", spikes.get());
 }
 
+/// In every step; scores over all steps a linear read-out takes from spike counts.
+#[test]
+fn layers_made_sparse_give_what_dense_ones_give() {
+    use saltatory::run::{Device, verify};
+    let (spikes, layers) = (Cell::new(0), Cell::new(0));
+    on_random_networks(150, |recipe, network| {
+        let input = batch(recipe, network, 2, recipe.steps % 2 == 0);
+        let sparse = network.sparsified(0.0).unwrap();
+        layers.set(layers.get() + sparse.nodes.iter().filter(|n| matches!(n.layer, Layer::SparseLinear(_))).count());
+        let expected = run(network, &input, Options { device: Device::Reference, ..recording(recipe) });
+        for device in [Device::Reference, Device::Cpu] {
+            let got = run(&sparse, &input, Options { device, ..recording(recipe) });
+            prop_assert_eq!(verify::difference(&expected, &got), None);
+        }
+        spikes.set(spikes.get() + expected.metrics.populations.iter().map(|p| p.spikes).sum::<u64>());
+        Ok(())
+    });
+    assert!(spikes.get() > 5_000 && layers.get() > 50, "{} {}", spikes.get(), layers.get());
+}
+
 /// Output rows under which no input lies.
 #[test]
 fn rows_of_padding_alone_are_computed() {
