@@ -10,6 +10,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bindings::{read, write};
 use super::shader::Shader;
+use super::sum::BLOCK_WORDS;
 use super::{Bindings, Edge, Element, SlotInfo, Window, words_of};
 use crate::shared::shared;
 
@@ -125,9 +126,10 @@ impl Params {
         let (mut total, mut block, mut at) = (0.0f32, 0.0f32, 0);
         let mut rest = synapses.peekable();
         while let Some(&(first, _)) = rest.peek() {
-            if first >> 8 != at {
+            let block_of_first = first / (32 * BLOCK_WORDS as u32);
+            if block_of_first != at {
                 total += block;
-                (block, at) = (0.0, first >> 8);
+                (block, at) = (0.0, block_of_first);
             }
             // Plane after plane of a word.
             let word = rest.clone().take_while(|(position, _)| position >> 5 == first >> 5);

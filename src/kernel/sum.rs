@@ -6,7 +6,7 @@
 use super::Edge;
 
 /// Words of 32 channels whose terms make one block sum.
-const BLOCK_WORDS: usize = 8;
+pub(crate) const BLOCK_WORDS: usize = 8;
 
 /// Sums rows of weights in the canonical order.
 #[derive(Debug)]

@@ -27,28 +27,37 @@ impl Linear {
     /// # Errors
     /// [`Error::Layer`] naming what does not fit.
     pub fn output_shape(&self, name: &str, input: &[usize]) -> Result<Shape> {
-        let features: usize = input.iter().product();
-        if self.out_features == 0 {
-            return Err(Error::layer(name, "expected at least one output feature, got 0"));
-        }
-        if let Some(weight) = &self.weight
-            && weight.shape() != [self.out_features, features]
-        {
-            return Err(Error::layer(
-                name,
-                format!(
-                    "expected weights of shape [{}, {features}] for an input of {}, got {:?}",
-                    self.out_features,
-                    shape_text(input),
-                    weight.shape()
-                ),
-            ));
-        }
-        if let Some(bias) = &self.bias
-            && bias.len() != self.out_features
-        {
-            return Err(Error::layer(name, format!("expected {} biases, got {}", self.out_features, bias.len())));
-        }
-        Ok(vec![self.out_features])
+        let weight = self.weight.as_ref().map(Tensor::shape);
+        output_shape(name, self.out_features, input, weight, self.bias.as_ref())
     }
+}
+
+/// The output shape of a fully connected layer, whose weights are of the shape `weight`.
+///
+/// # Errors
+/// [`Error::Layer`] naming what does not fit.
+pub(super) fn output_shape(
+    name: &str,
+    out_features: usize,
+    input: &[usize],
+    weight: Option<&[usize]>,
+    bias: Option<&Tensor>,
+) -> Result<Shape> {
+    let features: usize = input.iter().product();
+    if out_features == 0 {
+        return Err(Error::layer(name, "expected at least one output feature, got 0"));
+    }
+    if let Some(weight) = weight
+        && weight != [out_features, features]
+    {
+        let (input, expected) = (shape_text(input), [out_features, features]);
+        let message = format!("expected weights of shape {expected:?} for an input of {input}, got {weight:?}");
+        return Err(Error::layer(name, message));
+    }
+    if let Some(bias) = bias
+        && bias.len() != out_features
+    {
+        return Err(Error::layer(name, format!("expected {out_features} biases, got {}", bias.len())));
+    }
+    Ok(vec![out_features])
 }

@@ -1,10 +1,10 @@
 //! Linear layer of which most weights are zero: pruned, or connected at random.
 
 use crate::error::{Error, Result};
-use crate::layer::MAX_ELEMENTS;
+use crate::layer::{MAX_ELEMENTS, linear};
 use crate::random::Stream;
 use crate::sparse::SparseMatrix;
-use crate::tensor::{Shape, Tensor, shape_text};
+use crate::tensor::{Shape, Tensor};
 
 /// `y = W x + b` as of [`super::Linear`], by the synapses that there are.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,33 +51,13 @@ impl SparseLinear {
     /// # Errors
     /// [`Error::Layer`] naming what does not fit.
     pub fn output_shape(&self, name: &str, input: &[usize]) -> Result<Shape> {
-        let features: usize = input.iter().product();
-        if self.out_features == 0 {
-            return Err(Error::layer(name, "expected at least one output feature, got 0"));
-        }
-        if let Some(weight) = &self.weight
-            && [weight.rows(), weight.columns()] != [self.out_features, features]
-        {
-            return Err(Error::layer(
-                name,
-                format!(
-                    "expected weights of shape [{}, {features}] for an input of {}, got [{}, {}]",
-                    self.out_features,
-                    shape_text(input),
-                    weight.rows(),
-                    weight.columns()
-                ),
-            ));
-        }
-        if let Some(bias) = &self.bias
-            && bias.len() != self.out_features
-        {
-            return Err(Error::layer(name, format!("expected {} biases, got {}", self.out_features, bias.len())));
-        }
+        let weight = self.weight.as_ref().map(|weight| [weight.rows(), weight.columns()]);
+        let shape =
+            linear::output_shape(name, self.out_features, input, weight.as_ref().map(|w| &w[..]), self.bias.as_ref())?;
         if let Some(connectivity) = &self.connectivity {
-            connectivity.synapses(name, self.out_features, features)?;
+            connectivity.synapses(name, self.out_features, input.iter().product())?;
         }
-        Ok(vec![self.out_features])
+        Ok(shape)
     }
 }
 

@@ -3,15 +3,12 @@
 use std::ops::Range;
 
 use super::neuron::{Counted, Neurons, States};
-use super::{BLOCK, tasks_of_values};
+use super::{BLOCK, pieces_of, tasks_of_values};
 use crate::kernel::{Bindings, TALLY_WORDS, Window, membrane};
 use crate::run::spread;
 
 /// Words of spikes that are computed together: their potentials are half of the first cache.
 const TILE: usize = 64;
-
-/// Pieces that a thread takes of a sample, as a rule.
-const PIECES: usize = 4;
 
 /// A population.
 #[derive(Debug)]
@@ -54,9 +51,7 @@ impl FastMembrane {
         let (state, output, tally) = (slots.reals_mut(2), slots.words_mut(3), slots.words_mut(4));
         let words = p.output.step_words();
         let tasks = if window.batch == 1 { tasks_of_values(p.input.elements() * window.steps) } else { 1 };
-        // Several pieces for each, so that one that comes late takes fewer.
-        let pieces = if tasks > 1 { PIECES * tasks } else { 1 };
-        let of_task = words.div_ceil(pieces).next_multiple_of(self.unit());
+        let of_task = words.div_ceil(pieces_of(tasks)).next_multiple_of(self.unit());
         for sample in 0..window.batch {
             let mut state = state.chunks_exact_mut(2 * p.input.elements()).nth(sample).unwrap_or_default();
             let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(tasks);

@@ -165,6 +165,11 @@ fn tasks_of_values(values: usize) -> usize {
     rayon::current_num_threads().min(values / VALUES_WORTH_A_THREAD).max(1)
 }
 
+/// Pieces for so many tasks: several for each thread, so that one that comes late takes fewer.
+fn pieces_of(tasks: usize) -> usize {
+    if tasks > 1 { 4 * tasks } else { 1 }
+}
+
 /// The fast form of a step, with the weights that are in the plan's constants.
 fn fast_form<'a>(step: &Step, constants: impl Fn(usize) -> &'a [u32]) -> Option<FastKernel> {
     let constant = |slot: usize| match step.bind.get(slot) {

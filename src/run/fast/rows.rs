@@ -4,8 +4,7 @@ use rayon::prelude::*;
 
 use super::BLOCK;
 
-/// Words of 32 inputs whose terms make one block sum of the order contract.
-pub(super) const SUM_WORDS: usize = 8;
+pub(super) use crate::kernel::sum::BLOCK_WORDS as SUM_WORDS;
 
 /// Weights `[block of outputs, input, 32]`, and biases `[block, 32]`; outputs that are not there have zeros.
 #[derive(Debug)]

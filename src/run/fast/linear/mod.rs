@@ -10,7 +10,7 @@ use super::events::{Lists, Word, added, places};
 use super::neuron::Neurons;
 use super::products::{self, MOST, Sums, up_to_most};
 use super::rows::{Rows, SUM_WORDS, Sum};
-use super::{BLOCK, tasks_of_work};
+use super::{BLOCK, pieces_of, tasks_of_work};
 use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, linear, linear_spike, words_of};
 use crate::run::spread;
 use pieces::Piece;
@@ -101,8 +101,8 @@ impl FastLinear {
         }
         let work = self.input.elements() as u64 * self.count as u64 * steps as u64;
         let tasks = if window.batch == 1 { tasks_of_work(work) } else { 1 };
-        // Several for each thread, so that one that comes late takes fewer; but rows are read in long pieces.
-        let count = if tasks > 1 && how != How::Rows { 4 * tasks } else { tasks };
+        // Rows are read in long pieces.
+        let count = if how == How::Rows { tasks } else { pieces_of(tasks) };
         let mut pieces = self.pieces(window, count, state, output);
         spread::each(pieces.iter_mut(), |piece| arch.dispatch(Call { linear: self, given: &given, piece }));
         let Some(neurons) = &self.neurons else { return };

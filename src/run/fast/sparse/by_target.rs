@@ -4,12 +4,13 @@
 //! written out as masks, which stay in the first cache. Targets with as many synapses in a block come one after the other,
 //! so that the processor knows how often it goes round.
 
+use super::super::rows::SUM_WORDS;
 use super::{in_tiles, is_there};
 use crate::kernel::sparse::{Packed, Params};
 use crate::run::spread;
 
 /// Inputs whose terms make one block sum.
-const BLOCK: usize = 256;
+const BLOCK: usize = 32 * SUM_WORDS;
 /// Targets of a tile: their sums of 32 steps are a fraction of the second cache.
 const TILE: usize = 512;
 
@@ -68,7 +69,7 @@ impl Tile {
     fn new(p: &Params, packed: &Packed<'_>, targets: std::ops::Range<usize>) -> Tile {
         let mut tile = Tile { targets: targets.len(), ..Tile::default() };
         let mut rest: Vec<_> = targets.map(|target| packed.of(target).filter(is_there).peekable()).collect();
-        for block in 0..p.input.step_words().div_ceil(BLOCK / 32) {
+        for block in 0..p.input.step_words().div_ceil(SUM_WORDS) {
             let mut runs: Vec<(u16, Vec<(u8, f32)>)> = Vec::new();
             for (target, rest) in rest.iter_mut().enumerate() {
                 let own = std::iter::from_fn(|| rest.next_if(|synapse| synapse.0 as usize / BLOCK == block));
@@ -121,7 +122,7 @@ impl Tile {
 #[inline(always)]
 fn spread_bits<const N: usize>(trains: &[&[u32]], block: usize, fired: &mut [Steps<u32, N>; BLOCK]) {
     for (t, train) in trains.iter().enumerate() {
-        let words = &train[(block * BLOCK / 32).min(train.len())..];
+        let words = &train[(block * SUM_WORDS).min(train.len())..];
         for (fired, &bits) in fired.as_chunks_mut::<32>().0.iter_mut().zip(words) {
             for (i, fired) in fired.iter_mut().enumerate() {
                 fired.0[t] = (bits >> i & 1).wrapping_neg();
