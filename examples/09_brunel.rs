@@ -1,11 +1,12 @@
 //! A balanced random network (Brunel 2000) in its asynchronous irregular state: rates, and how irregular spikes are.
 //!
-//!     cargo run --release --example 09_brunel [SEEDS]
+//!     cargo run --release --example 09_brunel [SEEDS [gpu]]
 
 use std::time::Instant;
 
 use saltatory::Result;
-use saltatory::run::{Simulation, SimulationOptions};
+use saltatory::run::gpu::Gpu;
+use saltatory::run::{Device, Simulation, SimulationOptions};
 
 #[path = "circuits/brunel.rs"]
 mod brunel;
@@ -22,11 +23,17 @@ const RECORDED: f64 = 1000.0;
 
 fn main() -> Result<()> {
     let seeds = std::env::args().nth(1).and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
+    let device = match std::env::args().nth(2).as_deref() {
+        Some("gpu") => Device::Gpu(Gpu::new()?),
+        _ => Device::Cpu,
+    };
+    let options = SimulationOptions { device, ..SimulationOptions::default() };
+    println!("on {}", options.device.name());
     println!("{:>6}{:>12}{:>12}{:>12}{:>12}", "seed", "rate Hz", "CV", "build s", "run s");
     for seed in 1..=seeds {
         let network = Brunel::default();
         let start = Instant::now();
-        let mut simulation = Simulation::new(network.circuit(seed), DT, &SimulationOptions::default())?;
+        let mut simulation = Simulation::new(network.circuit(seed), DT, &options)?;
         let build = start.elapsed().as_secs_f64();
         let start = Instant::now();
         simulation.advance((SETTLING / DT) as usize, |_| Ok(()))?;

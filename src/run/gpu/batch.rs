@@ -366,12 +366,6 @@ impl Queue<'_> {
     }
 
     fn record(self, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
-        match self.timestamps {
-            Some(timestamps) => {
-                let parts = dispatches.chunks(timestamps::MOST);
-                parts.for_each(|part| timestamps.record(self.prepared, encoder, part));
-            }
-            None => self.prepared.record(encoder, dispatches),
-        }
+        timestamps::record(self.timestamps, self.prepared, encoder, dispatches);
     }
 }

@@ -12,7 +12,22 @@ use crate::plan::Plan;
 use crate::run::profile::{Profiler, Span};
 
 /// Dispatches that one query set times: it may hold 4096 timestamps.
-pub(super) const MOST: usize = 2048;
+const MOST: usize = 2048;
+
+/// Records dispatches: as one pass, or each timed where times are taken.
+pub(super) fn record(
+    timestamps: Option<&Timestamps>,
+    prepared: &Prepared,
+    encoder: &mut wgpu::CommandEncoder,
+    dispatches: &[Dispatch],
+) {
+    match timestamps {
+        Some(timestamps) => {
+            dispatches.chunks(MOST).for_each(|part| timestamps.record(prepared, encoder, part));
+        }
+        None => prepared.record(encoder, dispatches),
+    }
+}
 
 /// Times dispatches: each becomes a pass of its own with a timestamp before and after it.
 #[derive(Debug)]
@@ -45,7 +60,7 @@ impl Timestamps {
     }
 
     /// Records dispatches, at most [`MOST`], each in a pass.
-    pub fn record(&self, prepared: &Prepared, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
+    fn record(&self, prepared: &Prepared, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
         let device = prepared.gpu.device();
         let count = 2 * dispatches.len() as u32;
         if count == 0 {

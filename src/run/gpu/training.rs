@@ -10,11 +10,13 @@ use super::context::Gpu;
 use super::mapped;
 use super::prepared::{self, Prepared, Room};
 use super::schedule::Schedule;
+use super::timestamps::{self, Timestamps};
 use crate::error::{Error, Result};
 use crate::kernel::grad::loss::RESULTS;
 use crate::kernel::{TALLY_WORDS, Window};
 use crate::plan::{Holds, LossMemory, Part, Plan, TrainingPlan};
 use crate::run::pack::{pack, unpack_steps};
+use crate::run::profile::Profiler;
 use crate::run::training::{Batch, BatchResult};
 
 /// A plan of training with its memory.
@@ -31,20 +33,23 @@ pub(crate) struct GpuTraining {
     samples: usize,
     /// What the host looks at after every batch, as it is on the device.
     known: HashMap<usize, Vec<u32>>,
+    timestamps: Option<Timestamps>,
 }
 
 impl GpuTraining {
     /// With the constants of the plan as they are.
     ///
     /// # Errors
-    /// Parameters that do not fit, a device that is lost.
-    pub async fn new(gpu: Gpu, training: Arc<TrainingPlan>) -> Result<GpuTraining> {
+    /// Parameters that do not fit, a device that is lost; a profile that is asked for, on a device without timestamps.
+    pub async fn new(gpu: Gpu, training: Arc<TrainingPlan>, profile: Option<Profiler>) -> Result<GpuTraining> {
+        let timestamps = profile.map(|profiler| Timestamps::new(&gpu, profiler)).transpose()?;
         let gpu = gpu.with_budget(gpu.budget().for_training(gpu.info()));
         let constants = prepared::constants(&gpu, &training.plan).await?;
         let mut plan = training.plan.clone();
         plan.constants.iter_mut().for_each(|constant| constant.words = Vec::new());
         let plan = Arc::new(plan);
-        Ok(GpuTraining { gpu, training, plan, constants, prepared: None, samples: 0, known: HashMap::new() })
+        let known = HashMap::new();
+        Ok(GpuTraining { gpu, training, plan, constants, prepared: None, samples: 0, known, timestamps })
     }
 
     /// The words of a constant.
@@ -116,7 +121,7 @@ impl GpuTraining {
         let (prepared, schedule) = (self.prepared()?, self.schedule(self.samples, Part::Back));
         let work = || {
             self.gpu.queue().write_buffer(prepared.buffer(buffer), 0, bytemuck::cast_slice(&words));
-            submit(prepared, &schedule, self.encoder());
+            self.submit(prepared, &schedule, self.encoder());
         };
         self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
         // The settings, so that there is something to wait for.
@@ -124,7 +129,7 @@ impl GpuTraining {
         let sources: Vec<_> = looked_at.iter().map(|&constant| self.constant(constant)).collect();
         let words = mapped::mapped(&self.gpu, &sources).await?;
         self.known = looked_at.into_iter().zip(words).collect();
-        Ok(())
+        self.collect_times().await
     }
 
     /// What an edge holds of the last batch.
@@ -150,7 +155,8 @@ impl GpuTraining {
         self.known.clear();
         let schedule = self.schedule(1, Part::End);
         let prepared = self.prepared()?;
-        self.gpu.checked("a step of the optimiser", || submit(prepared, &schedule, self.encoder())).await
+        self.gpu.checked("a step of the optimiser", || self.submit(prepared, &schedule, self.encoder())).await?;
+        self.collect_times().await
     }
 
     /// Memory for a batch, or for as much of it as fits.
@@ -201,7 +207,7 @@ impl GpuTraining {
             self.gpu.queue().write_buffer(prepared.buffer(self.training.facts), 0, bytemuck::cast_slice(&facts));
             let mut encoder = self.encoder();
             self.clear(prepared, &mut encoder, own.start == 0, samples);
-            submit(prepared, &schedule, encoder);
+            self.submit(prepared, &schedule, encoder);
         };
         self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
         self.samples = samples;
@@ -246,7 +252,15 @@ impl GpuTraining {
             }
         }
         self.known = looked_at.into_iter().zip(words).collect();
-        Ok(())
+        self.collect_times().await
+    }
+
+    /// Waits for the times of dispatches, where they are taken.
+    async fn collect_times(&self) -> Result<()> {
+        match &self.timestamps {
+            Some(timestamps) => timestamps.collect(&self.gpu, &self.plan).await,
+            None => Ok(()),
+        }
     }
 
     /// What the host looks at after every batch.
@@ -259,19 +273,20 @@ impl GpuTraining {
     fn constant(&self, constant: usize) -> (&wgpu::Buffer, usize) {
         (&self.constants[constant], self.training.plan.constants[constant].words.len())
     }
-}
 
-/// Submits dispatches, behind what has been recorded.
-fn submit(prepared: &Prepared, schedule: &Schedule, mut encoder: wgpu::CommandEncoder) {
-    let device = prepared.gpu.device();
-    prepared.tell(schedule);
-    let mut begin = 0;
-    for end in (1..schedule.dispatches.len()).filter(|&at| schedule.dispatches[at].breaks) {
-        prepared.record(&mut encoder, &schedule.dispatches[begin..end]);
-        let next = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(&prepared.plan.name) });
-        prepared.gpu.queue().submit([std::mem::replace(&mut encoder, next).finish()]);
-        begin = end;
+    /// Submits dispatches, behind what has been recorded.
+    fn submit(&self, prepared: &Prepared, schedule: &Schedule, mut encoder: wgpu::CommandEncoder) {
+        let record = |encoder: &mut wgpu::CommandEncoder, dispatches| {
+            timestamps::record(self.timestamps.as_ref(), prepared, encoder, dispatches);
+        };
+        prepared.tell(schedule);
+        let mut begin = 0;
+        for end in (1..schedule.dispatches.len()).filter(|&at| schedule.dispatches[at].breaks) {
+            record(&mut encoder, &schedule.dispatches[begin..end]);
+            self.gpu.queue().submit([std::mem::replace(&mut encoder, self.encoder()).finish()]);
+            begin = end;
+        }
+        record(&mut encoder, &schedule.dispatches[begin..]);
+        self.gpu.queue().submit([encoder.finish()]);
     }
-    prepared.record(&mut encoder, &schedule.dispatches[begin..]);
-    prepared.gpu.queue().submit([encoder.finish()]);
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::machine::Device;
 use super::profile::Profiler;
 #[cfg(feature = "gpu")]
-use crate::error::Error;
 use crate::error::Result;
 use crate::plan::TrainingPlan;
 #[cfg(feature = "gpu")]
@@ -54,7 +53,7 @@ impl TrainingMachine {
     /// With the constants of the plan as they are.
     ///
     /// # Errors
-    /// Parameters that do not fit on the device, a device that is lost, a profile of a GPU.
+    /// Parameters that do not fit on the device, a device that is lost, a profile of a GPU without timestamps.
     pub fn new(
         device: &Device,
         training: Arc<TrainingPlan>,
@@ -65,12 +64,8 @@ impl TrainingMachine {
             Device::Cpu => TrainingMachine::Cpu(CpuTraining::new(training, threads, true, profile)),
             Device::Reference => TrainingMachine::Cpu(CpuTraining::new(training, threads, false, profile)),
             #[cfg(feature = "gpu")]
-            Device::Gpu(_) if profile.is_some() => {
-                return Err(Error::Request("training is profiled on a CPU only".into()));
-            }
-            #[cfg(feature = "gpu")]
             Device::Gpu(gpu) => {
-                let machine = pollster::block_on(GpuTraining::new(gpu.clone(), training))?;
+                let machine = pollster::block_on(GpuTraining::new(gpu.clone(), training, profile))?;
                 TrainingMachine::Gpu(Box::new(machine))
             }
         })
