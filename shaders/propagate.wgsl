@@ -1,7 +1,8 @@
 // Spikes reach their targets over stored synapses. Twin: src/kernel/propagate.rs.
 //
 // A workgroup takes one event after the other, as many as there are workgroups apart; its invocations share the synapses
-// of the source. Sums are of whole numbers: no order matters.
+// of the source. Where there are fewer events than workgroups, several share those of one. Sums are of whole numbers: no
+// order matters.
 
 struct Params {
     cells: u32,
@@ -18,6 +19,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> ring: array<atomic<u32>>;
 
 const PLACES: u32 = (1u << p.place_bits) - 1u;
+// Workgroups that share the synapses of a source at most.
+const MOST_PARTS: u32 = 16u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -32,13 +35,15 @@ fn main(
     let sample = window.first + workgroup.y;
     let list = sample * (1u + p.cells);
     let fired = events[list];
-    for (var event = group; event < fired; event += p.groups) {
-        let source = events[list + 1u + event] - p.first;
+    let parts = clamp(p.groups / max(fired, 1u), 1u, MOST_PARTS);
+    for (var unit = group; unit < fired * parts; unit += p.groups) {
+        let source = events[list + 1u + unit / parts] - p.first;
         if source >= p.sources {
             continue;
         }
         let end = rows[source + 1u];
-        for (var synapse = rows[source] + lane; synapse < end; synapse += 64u) {
+        let first = rows[source] + unit % parts * 64u + lane;
+        for (var synapse = first; synapse < end; synapse += parts * 64u) {
             let word = synapses[2u * synapse];
             let slot = (window.clock + (word >> p.place_bits)) % p.ring;
             let at = (sample * p.ring + slot) * 2u * p.cells + (word & PLACES);

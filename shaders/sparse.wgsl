@@ -1,6 +1,7 @@
 // Linear layer of few synapses, target by target. Twin: src/kernel/sparse.rs.
 //
-// An invocation has one target, and steps side by side, for which it reads its synapses once.
+// An invocation has one target, and steps side by side, for which it reads its synapses once: `sums_of` them, of spikes or
+// of other values.
 
 struct Params {
     input: Edge,
@@ -17,20 +18,12 @@ struct Params {
 
 const SLICE: u32 = 64u;
 const CHUNK: u32 = 8u;
+const BLOCK_WORDS: u32 = 8u;
 const SLICES: u32 = (p.count + SLICE - 1u) / SLICE;
 // Where biases begin, and the rows of synapses.
 const BIASES: u32 = SLICES + 1u;
 const ROWS: u32 = BIASES + p.bias * p.count;
 const PADDED: u32 = 32u * ((p.input.channels + 31u) / 32u);
-
-// The value at a position in a bit plane of the step that begins at `step`; of reals there is one plane.
-fn value_at(step: u32, position: u32, plane: u32) -> f32 {
-    if p.input.planes == 0u {
-        return bitcast<f32>(input[step + position / PADDED * p.input.channels + position % PADDED]);
-    }
-    let word = input[step + position / 32u * p.input.planes + plane];
-    return f32(((word >> (position % 32u)) & 1u) << plane);
-}
 
 @compute @workgroup_size(64)
 fn main(
@@ -44,9 +37,6 @@ fn main(
     }
     let slice = group % SLICES;
     let target_cell = slice * SLICE + lane;
-    if target_cell >= p.count {
-        return;
-    }
     let sample = window.first + workgroup.y;
     let begin = group / SLICES * CHUNK;
     let steps = min(CHUNK, steps_of(p.output) - begin);
@@ -55,46 +45,16 @@ fn main(
     for (var t = 0u; t < CHUNK; t++) {
         begins[t] = step_at(p.input, begin + min(t, steps - 1u), sample);
     }
-    var total: array<f32, CHUNK>;
-    var block: array<f32, CHUNK>;
-    var at = 0u;
-    let end = synapses[slice + 1u];
-    var row = synapses[slice];
-    while row < end {
-        let word = synapses[ROWS + 2u * (row * SLICE + lane)] / 32u;
-        if word / 8u != at {
-            for (var t = 0u; t < CHUNK; t++) {
-                total[t] += block[t];
-                block[t] = 0.0;
-            }
-            at = word / 8u;
-        }
-        // Plane after plane of a word.
-        var next = row;
-        for (var plane = 0u; plane < max(p.input.planes, 1u); plane++) {
-            next = row;
-            while next < end {
-                let entry = ROWS + 2u * (next * SLICE + lane);
-                let position = synapses[entry];
-                if position / 32u != word {
-                    break;
-                }
-                let weight = bitcast<f32>(synapses[entry + 1u]);
-                for (var t = 0u; t < CHUNK; t++) {
-                    block[t] += rounded(weight * value_at(begins[t], position, plane));
-                }
-                next += 1u;
-            }
-        }
-        row = next;
+    var sums = sums_of(slice, lane, begins);
+    if target_cell >= p.count {
+        return;
     }
     var bias = 0.0;
     if p.bias == 1u {
         bias = bitcast<f32>(synapses[BIASES + target_cell]);
     }
     for (var t = 0u; t < steps; t++) {
-        let sum = total[t] + block[t];
         let at_step = step_at(p.output, begin + t, sample) + p.first + target_cell;
-        output[at_step] = bitcast<u32>(select(sum, sum + bias, p.bias == 1u));
+        output[at_step] = bitcast<u32>(select(sums[t], sums[t] + bias, p.bias == 1u));
     }
 }

@@ -76,7 +76,7 @@ fn main(
             weight = f32(p.repeats);
         }
         for (var i = 0u; i < CLASSES; i++) {
-            scores[i] *= weight;
+            scores[i] = rounded(scores[i] * weight);
         }
         loss = compare(right);
         for (var t = 0u; t < steps; t++) {
@@ -132,7 +132,7 @@ fn compare(right: u32) -> f32 {
 fn gradient(i: u32, right: u32) -> f32 {
     let one = select(0.0, 1.0, i == right);
     if p.kind == MSE {
-        return 2.0 * (scores[i] - one) * SHARE;
+        return rounded(2.0 * (scores[i] - one) * SHARE);
     }
     return exp(scores[i] - largest) / total - one;
 }

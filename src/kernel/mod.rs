@@ -223,6 +223,7 @@ impl Kernel {
     /// What a run covers.
     pub fn scope(&self) -> Scope {
         match self {
+            Kernel::ConvWeight(p) if p.apart == 1 => Scope::Samples,
             Kernel::BatchSum(_) | Kernel::ConvWeight(_) | Kernel::LinearWeight(_) | Kernel::NormMerge(_) => {
                 Scope::Batch
             }
@@ -233,11 +234,6 @@ impl Kernel {
             | Kernel::Transpose(_) => Scope::Once,
             _ => Scope::Samples,
         }
-    }
-
-    /// Samples that an invocation of the shader takes side by side with others, where it sums over samples.
-    pub fn samples_at_once(&self) -> u64 {
-        if matches!(self, Kernel::ConvWeight(_)) { 8 } else { 1 }
     }
 
     /// The neurons of a kernel that has some.

@@ -61,6 +61,11 @@ impl Kernel {
                 let chunk = passes * (1 + pass) + SPLIT_CHUNK + u64::from(p.most_events.div_ceil(4));
                 neurons([1, 1], &p.input, linear(&p.input), wide.then_some((SPLIT_CHUNK, chunk)))
             }
+            // Spikes are turned round, then synapses taken four at a time.
+            Kernel::Sparse(p) if p.input.planes == 1 => {
+                let words = p.input.step_words() as u64;
+                2 * u64::from(p.most) + 2 * words + 4 * words.div_ceil(256) + 16
+            }
             Kernel::Sparse(p) => {
                 // Each in a word of its own: begun, left, and taken in every plane for steps side by side.
                 let chunk = super::sparse::CHUNK as u64;
@@ -93,7 +98,7 @@ impl Kernel {
 }
 
 impl Kernel {
-    /// Of a kernel of training; of one that sums over samples: for as many as it takes at once.
+    /// Of a kernel of training; of one that sums over samples: for each.
     fn rounds_of_training(&self, steps: u64) -> u64 {
         let times = |edge: &Edge| if edge.series == 1 { steps } else { 1 };
         let read = |edge: &Edge| u64::from(edge.planes);
@@ -108,7 +113,9 @@ impl Kernel {
                 4 + taps * (1 + outputs + outputs.div_ceil(16) * 17)
             }
             Kernel::ConvWeight(p) => {
-                times(&p.gradient) * (1 + area(p.geometry.out_size) * (1 + 4 * read(&p.geometry.input))) + 16
+                // Brought near, half of them by each invocation, then added up, in up to four columns.
+                let cells = times(&p.gradient) * u64::from(p.gradient.cells) + 64;
+                cells * (6 + read(&p.geometry.input)) + 32
             }
             Kernel::DelayInput(_) | Kernel::TimeSum(_) => steps,
             Kernel::LinearWeight(p) => times(&p.gradient) * (1 + read(&p.input)),

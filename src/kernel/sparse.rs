@@ -44,8 +44,13 @@ pub const SLOTS: &[SlotInfo] =
     &[read("input", Element::Words), read("synapses", Element::Words), write("output", Element::Real)];
 
 /// The shader.
-pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../shaders/sparse.wgsl")], reads: &[] }
+pub fn shader(p: &Params) -> Shader {
+    const SPARSE: &str = include_str!("../../shaders/sparse.wgsl");
+    let pieces: &[_] = match p.input.planes {
+        1 => &[SPARSE, include_str!("../../shaders/sparse_spikes.wgsl")],
+        _ => &[SPARSE, include_str!("../../shaders/sparse_values.wgsl")],
+    };
+    Shader { pieces, reads: &[] }
 }
 
 /// Workgroups of a sample for so many steps.

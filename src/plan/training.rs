@@ -38,6 +38,9 @@ pub struct TrainingRequest {
     pub weight_bits: Option<u32>,
     /// Populations are drawn towards a firing rate.
     pub rate_penalty: Option<RatePenalty>,
+    /// The sums of every sample for the weights of convolutions are kept apart before they are added up: more memory, and
+    /// more that can go on at once. The same bits.
+    pub sums_apart: bool,
     /// The most bytes that one sample may take.
     pub memory_limit: usize,
 }
@@ -69,6 +72,7 @@ impl Default for TrainingRequest {
             recompute: false,
             weight_bits: None,
             rate_penalty: None,
+            sums_apart: false,
             memory_limit: 16 << 30,
         }
     }

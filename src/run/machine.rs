@@ -12,7 +12,7 @@ use super::profile::Profiler;
 use super::state::StateWords;
 use crate::error::Result;
 use crate::network::{Network, compile_with};
-use crate::plan::{EventLists, Plan, Request};
+use crate::plan::{EventLists, Plan, Request, TrainingRequest};
 
 /// Where networks run.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +70,11 @@ impl Device {
             event_lists: self.event_lists(None),
             ..request
         }
+    }
+
+    /// A request for training as this device takes it: on a GPU more goes on at once.
+    pub fn takes_training(&self, request: TrainingRequest) -> TrainingRequest {
+        TrainingRequest { sums_apart: !matches!(self, Device::Cpu | Device::Reference), ..request }
     }
 
     /// The plan of a network for this device, with what was measured on it.

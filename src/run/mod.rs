@@ -34,6 +34,7 @@ mod spread;
 mod state;
 mod stream;
 pub(crate) mod training;
+pub(crate) mod values;
 pub mod verify;
 
 pub use confident::Confident;

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::training::Order;
 use crate::kernel::Edge;
 use crate::kernel::Window;
 
@@ -43,20 +44,54 @@ fn word_of(values: &[f32]) -> u32 {
 
 /// The values of one step, in people's order.
 pub(super) fn unpack(edge: &Edge, words: &[u32]) -> Vec<f32> {
-    let (cells, channels) = (edge.cells as usize, edge.channels as usize);
-    let at = (0..channels).flat_map(|channel| (0..cells).map(move |cell| (cell, channel)));
-    at.map(|(cell, channel)| edge.value(edge.cell(words, cell), channel)).collect()
+    let mut values = vec![0.0; edge.elements()];
+    unpack_into(edge, words, &mut values);
+    values
 }
 
-/// The values of one step after another, in people's order.
-pub(super) fn unpack_steps(edge: &Edge, words: &[u32], to: &mut [f32]) {
-    for (from, to) in words.chunks_exact(edge.step_words()).zip(to.chunks_exact_mut(edge.elements())) {
-        if lies_packed(edge) {
-            to.copy_from_slice(bytemuck::cast_slice(from));
-        } else {
-            to.copy_from_slice(&unpack(edge, from));
+/// The values of one step, in people's order.
+fn unpack_into(edge: &Edge, words: &[u32], to: &mut [f32]) {
+    let cells = edge.cells as usize;
+    if lies_packed(edge) {
+        to.copy_from_slice(bytemuck::cast_slice(words));
+        return;
+    }
+    if edge.planes == 1 && edge.cells == 1 {
+        for (to, word) in to.chunks_mut(32).zip(words) {
+            to.iter_mut().enumerate().for_each(|(i, to)| *to = (word >> i & 1) as f32);
+        }
+        return;
+    }
+    for (channel, to) in to.chunks_exact_mut(cells).enumerate() {
+        for (to, cell) in to.iter_mut().zip(words.chunks_exact(edge.cell_words())) {
+            *to = edge.value(cell, channel);
         }
     }
+}
+
+/// The values of all steps of a batch; `words` gives those of a step of a sample.
+pub(super) fn unpack_batch<'a>(
+    edge: &Edge,
+    steps: usize,
+    batch: usize,
+    order: Order,
+    words: impl Fn(usize, usize) -> &'a [u32] + Sync,
+) -> Vec<f32> {
+    let steps = if edge.series == 1 { steps } else { 1 };
+    let mut values = vec![0.0; steps * batch * edge.elements()];
+    let unpack_one = |(i, to): (usize, &mut [f32])| {
+        let (t, sample) = match order {
+            Order::ByStep => (i / batch, i % batch),
+            Order::BySample => (i % steps, i / steps),
+        };
+        unpack_into(edge, words(t, sample), to);
+    };
+    if values.len() < PARALLEL {
+        values.chunks_exact_mut(edge.elements()).enumerate().for_each(unpack_one);
+    } else {
+        values.par_chunks_exact_mut(edge.elements()).enumerate().for_each(unpack_one);
+    }
+    values
 }
 
 /// Whether values lie in memory as the edge has them.

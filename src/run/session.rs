@@ -1,14 +1,13 @@
 //! A network ready to run: batches of whole samples, or a stream of frames.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::confident::Confident;
 use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
 use super::profile::Profiler;
-use super::spread;
 use super::state::State;
+use super::values::{WORTH_THREADS, check_values};
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout};
 use crate::plan::{EventLists, Plan, Request};
@@ -384,39 +383,4 @@ impl Session {
 /// Bits of a whole number.
 fn bits_of(number: u32) -> u32 {
     u32::BITS - number.leading_zeros()
-}
-
-/// Whether every value can be an input of this kind.
-pub(super) fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
-    let (bad, expected) = match kind {
-        InputKind::Real => (first_bad(values, |x| x.is_finite()), "finite numbers"),
-        InputKind::Counts => (first_bad(values, |x| f32::from(x as u8) == x), "whole numbers from 0 to 255"),
-        InputKind::Bits => (first_bad(values, |x| x == 0.0 || x == 1.0), "0 or 1"),
-    };
-    match bad {
-        Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
-        None => Ok(()),
-    }
-}
-
-/// Values that are worth waking a thread to look at half of them: 2 MiB.
-const WORTH_THREADS: usize = 1 << 19;
-
-/// Where the first value is that does not fit.
-fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize> {
-    // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
-    const CHUNK: usize = 1024;
-    let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & fits(x));
-    let all_good = AtomicBool::new(true);
-    let look = |values: &[f32]| {
-        if !values.chunks(CHUNK).all(good) {
-            all_good.store(false, Ordering::Relaxed);
-        }
-    };
-    if values.len() < WORTH_THREADS {
-        look(values)
-    } else {
-        spread::each(values.chunks(WORTH_THREADS / 8), look)
-    }
-    if all_good.into_inner() { None } else { values.iter().position(|&x| !fits(x)) }
 }

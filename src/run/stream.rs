@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::output::{Output, gather};
-use super::session::{Session, check_values};
+use super::session::Session;
 use super::state::State;
+use super::values::check_values;
 use crate::error::{Error, Result};
 use crate::network::Readout;
 use crate::plan::Request;

@@ -2,8 +2,8 @@
 
 use super::{Optimiser, Trainer, quantise};
 use crate::error::{Error, Result};
-use crate::network::InputKind;
 use crate::run::Device;
+use crate::run::values::check_values;
 
 impl Trainer {
     pub(super) fn check(&self) -> Result<()> {
@@ -80,13 +80,8 @@ impl Trainer {
                 let got = sample.len();
                 return fault(format!("expected {frame} values for each step, as many as the others, got {got}"));
             }
-            let bad = |x: &&f32| match self.network.input.kind {
-                InputKind::Real => !x.is_finite(),
-                InputKind::Counts => f32::from(**x as u8) != **x,
-                InputKind::Bits => **x != 0.0 && **x != 1.0,
-            };
-            if let Some(x) = sample.iter().find(bad) {
-                return fault(format!("{x} is no {:?} input", self.network.input.kind).to_lowercase());
+            if let Err(text) = check_values(sample, self.network.input.kind) {
+                return fault(text);
             }
         }
         match (length / frame, fixed) {

@@ -22,6 +22,8 @@ use super::Trainer;
 use super::trainer::{InMemory, no_plan};
 use crate::error::{Error, Result};
 use crate::plan::{Holds, LossMemory};
+use crate::run::training::Order;
+use crate::run::values::first_not_finite;
 use crate::tensor::{Tensor, shape_text};
 
 /// What a batch on its way forward gave, beside its outputs.
@@ -56,10 +58,12 @@ impl Trainer {
     pub fn outputs(&self) -> Result<Tensor> {
         let (shape, output, _) = self.own_loss()?;
         let Some((_, machine)) = &self.machine else { return Err(no_plan()) };
-        let values = machine.values(output)?;
+        let values = machine.values(output, Order::ByStep)?;
         // What holds for all steps is there once.
-        let repeats = shape.iter().product::<usize>() / values.len().max(1);
-        Tensor::new(shape, values.repeat(repeats))
+        match shape.iter().product::<usize>() / values.len().max(1) {
+            1 => Tensor::new(shape, values),
+            repeats => Tensor::new(shape, values.repeat(repeats)),
+        }
     }
 
     /// The batch that went [`Trainer::forward`] last goes back: the gradients of the parameters are added to those that are
@@ -77,7 +81,7 @@ impl Trainer {
             let (expected, got) = (shape_text(&shape), shape_text(gradient.shape()));
             return Err(Error::Request(format!("expected the gradient of outputs {expected}, got {got}")));
         }
-        if let Some(at) = gradient.data().iter().position(|x| !x.is_finite()) {
+        if let Some(at) = first_not_finite(gradient.data()) {
             let got = gradient.data()[at];
             return Err(Error::Request(format!("the gradient of the outputs is not finite: {got} at {at}")));
         }
@@ -115,14 +119,11 @@ impl Trainer {
             return Err(Error::Request("there is no gradient of the input yet: no batch has gone back".into()));
         };
         let Some(buffer) = plan.input_gradient else { return Err(no_plan()) };
-        let values = machine.values(buffer)?;
+        let values = machine.values(buffer, Order::BySample)?;
         let shape = &self.network.input.shape;
-        let frame: usize = shape.iter().product();
-        let steps = values.len() / frame / batch.samples;
-        let rows = (0..batch.samples).flat_map(|n| (0..steps).map(move |t| t * batch.samples + n));
-        let data = rows.flat_map(|row| &values[row * frame..][..frame]).copied().collect();
-        let time = if batch.constant { &[][..] } else { &[steps] };
-        Tensor::new([&[batch.samples], time, shape].concat(), data)
+        let steps = [values.len() / shape.iter().product::<usize>() / batch.samples];
+        let time = if batch.constant { &[][..] } else { &steps };
+        Tensor::new([&[batch.samples], time, shape].concat(), values)
     }
 
     /// Shape of the outputs of the batch in memory, their buffer, and that of their gradient.

@@ -318,6 +318,7 @@ impl Trainer {
     pub(super) fn prepare(&mut self, steps: usize, constant_input: bool, loss: Option<LossKind>) -> Result<()> {
         let of_options = self.options.request(&self.network, steps, constant_input);
         let request = TrainingRequest { loss, square_sums: of_options.square_sums && loss.is_some(), ..of_options };
+        let request = self.options.device.takes_training(request);
         if self.machine.is_some() && self.request == request {
             return Ok(());
         }

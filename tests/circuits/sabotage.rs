@@ -25,7 +25,16 @@ const SABOTAGES: &[(&str, bool, ShaderEdit)] = &[
     ("spikes arrive a step late", false, |_, t| {
         changed(t, "(word >> p.place_bits)) %", "(word >> p.place_bits) + 1u) %")
     }),
-    ("synapses beyond the first 64 are lost", false, |_, t| changed(t, "synapse += 64u", "synapse += 64000u")),
+    ("of a source that a workgroup has alone, synapses beyond the first 64 are lost", false, |_, t| {
+        changed(
+            t.replace("const MOST_PARTS: u32 = 16u", "const MOST_PARTS: u32 = 1u"),
+            "synapse += parts * 64u",
+            "synapse += 64000u",
+        )
+    }),
+    ("the second part of a source's synapses is lost", false, |_, t| {
+        changed(t, "rows[source] + unit % parts * 64u", "rows[source] + 2u * (unit % parts) * 64u")
+    }),
     ("the last spike is lost", false, |_, t| {
         changed(t, "events[list] = fired;", "events[list] = max(fired, 1u) - 1u;")
     }),

@@ -221,7 +221,7 @@ const SABOTAGES: &[Sabotage] = &[
     }),
     sabotage("count drops a carry", "images, series", |_, text| text.replace("carry &= old;", "carry = 0u;")),
     sabotage("sparse: one block sum", "sparse, recorded", |kernel, text| match kernel {
-        "sparse" => text.replace("if word / 8u != at {", "if false {"),
+        "sparse" => text.replace("if own != at {", "if false {"),
         _ => text,
     }),
     sabotage("sparse: synapses of the slice before", "sparse, series", |kernel, text| match kernel {
@@ -233,11 +233,19 @@ const SABOTAGES: &[Sabotage] = &[
         _ => text,
     }),
     sabotage("sparse: no bias", "sparse, series", |kernel, text| match kernel {
-        "sparse" => text.replace("select(sum, sum + bias, p.bias == 1u)", "sum"),
+        "sparse" => text.replace("select(sums[t], sums[t] + bias, p.bias == 1u)", "sums[t]"),
         _ => text,
     }),
     sabotage("sparse: steps of a chunk take the first", "sparse, series", |kernel, text| match kernel {
         "sparse" => text.replace("begin + min(t, steps - 1u)", "begin"),
+        _ => text,
+    }),
+    sabotage("sparse: inputs of the first tile again", "sparse, series", |kernel, text| match kernel {
+        "sparse" => text.replace("first + word, begins", "word, begins"),
+        _ => text,
+    }),
+    sabotage("sparse: inputs of a word turned the other way", "sparse, series", |kernel, text| match kernel {
+        "sparse" => text.replace("bits >> (4u * four)", "bits >> (28u - 4u * four)"),
         _ => text,
     }),
     sabotage("sparse: bit planes alike", "sparse counts and potentials, series", |kernel, text| match kernel {
@@ -247,8 +255,8 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("sparse: bit planes in another order", "sparse counts and potentials, recorded", |kernel, text| {
         match kernel {
             "sparse" => text.replace(
-                "value_at(begins[t], position, plane)",
-                "value_at(begins[t], position, p.input.planes - 1u - plane)",
+                "value_at(steps[t], position, plane)",
+                "value_at(steps[t], position, p.input.planes - 1u - plane)",
             ),
             _ => text,
         }
@@ -256,8 +264,8 @@ const SABOTAGES: &[Sabotage] = &[
     sabotage("sparse: products contracted", "sparse counts and potentials, recorded", |kernel, text| match kernel {
         "sparse" => fuse(
             text,
-            "block[t] += rounded(weight * value_at(begins[t], position, plane))",
-            "block[t] = fused(weight, value_at(begins[t], position, plane), block[t])",
+            "block[t] += rounded(weight * value_at(steps[t], position, plane))",
+            "block[t] = fused(weight, value_at(steps[t], position, plane), block[t])",
         ),
         _ => text,
     }),

@@ -1,5 +1,6 @@
-//! The gradients of a convolution's weights and biases, added to what is there: for every sample the sum over steps and
-//! output cells, and these sums in the order of samples. Twin of `shaders/grad/conv_weight.wgsl`.
+//! The gradients of a convolution's weights and biases: for every sample the sum over steps and output cells. These sums are
+//! added to what is there, in the order of samples, or kept apart, so that all samples go side by side. Twin of
+//! `shaders/grad/conv_weight.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -17,13 +18,15 @@ pub struct Params {
     pub geometry: Geometry,
     /// The gradients of its output, reals.
     pub gradient: Edge,
+    /// 1: the sums of every sample are kept apart.
+    pub apart: u32,
 }
 
 /// Input, gradients of the output, sums in the layout of the weights, with those of the biases behind.
 pub const SLOTS: &[SlotInfo] =
     &[read("input", Element::Words), read("gradient", Element::Real), write("sums", Element::Real)];
 
-shared!(Params as "Params" { geometry: Geometry, gradient: Edge });
+shared!(Params as "Params" { geometry: Geometry, gradient: Edge, apart: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
@@ -33,11 +36,25 @@ pub fn shader(_: &Params) -> Shader {
     }
 }
 
-/// Workgroups: each has 32 units, which are the weights of up to 4 inputs of a group to one output, or a bias.
+/// Rows of a workgroup's tile of sums, and columns for few sums and for many.
+const TILE: (u64, [u64; 2]) = (32, [8, 32]);
+/// From so many sums of a sample on they are many.
+const MANY: u64 = 8192;
+
+/// Workgroups: each has a tile of the matrix of sums, inputs under taps by outputs.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
     let g = &p.geometry;
-    let tiles = u64::from(g.kernel[0] * g.kernel[1]) * u64::from((g.input.channels / g.groups).div_ceil(4));
-    ((tiles + u64::from(g.bias)) * u64::from(g.out_channels)).div_ceil(32)
+    let rows = u64::from(g.kernel[0] * g.kernel[1] * (g.input.channels / g.groups) + g.bias);
+    let (height, widths) = TILE;
+    let width = widths[usize::from(p.count() as u64 >= MANY)];
+    rows.div_ceil(height) * u64::from(g.out_channels / g.groups).div_ceil(width) * u64::from(g.groups)
+}
+
+impl Params {
+    /// Sums of a sample: weights, then biases.
+    pub fn count(&self) -> usize {
+        self.geometry.weight_count() + (self.geometry.bias * self.geometry.out_channels) as usize
+    }
 }
 
 /// The plain twin.
@@ -45,7 +62,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let g = &p.geometry;
     let (input, gradient) = (slots.words(0), slots.values::<f32>(1));
     let sums = slots.reals_mut(2);
-    let mut own = vec![0.0; sums.len()];
+    let mut own = vec![0.0; p.count()];
     let steps = if p.gradient.series == 1 { window.steps } else { 1 };
     for sample in 0..window.batch {
         own.fill(0.0);
@@ -56,7 +73,11 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
                 add_cell(g, step, cell, of, &mut own);
             }
         }
-        sums.iter_mut().zip(&own).for_each(|(sum, own)| *sum += own);
+        if p.apart == 1 {
+            sums[sample * own.len()..][..own.len()].copy_from_slice(&own);
+        } else {
+            sums.iter_mut().zip(&own).for_each(|(sum, own)| *sum += own);
+        }
     }
 }
 

@@ -3,9 +3,12 @@
 use super::{Backward, Gradient, buffer, real};
 use crate::error::{Error, Result};
 use crate::kernel::conv::Geometry;
-use crate::kernel::grad::{conv_input, conv_weight, linear_weight, transpose};
+use crate::kernel::grad::{batch_sum, conv_input, conv_weight, linear_weight, transpose};
 use crate::kernel::{self, Edge, Kernel};
 use crate::plan::{Layout, Slot, Step};
+
+/// Weights of a convolution whose gradients are kept for every sample at most: 4 MiB of them.
+const MOST_APART: usize = 1 << 20;
 
 impl Backward<'_> {
     /// A convolution.
@@ -23,9 +26,7 @@ impl Backward<'_> {
                 bias: geometry.bias == 1,
             },
         )?;
-        let kernel = Kernel::ConvWeight(conv_weight::Params { geometry, gradient: g.edge });
-        let values = self.kept(step.bind[0]);
-        self.emit_after(step, kernel, vec![values, Slot::Buffer(g.buffer), sums]);
+        self.conv_weight(step, conv_weight::Params { geometry, gradient: g.edge, apart: 0 }, g.buffer, sums);
         if self.active.contains(&input) {
             let to = self.gradient(&step.layer, real(geometry.input));
             self.conv_input(step, geometry, g, to)?;
@@ -63,6 +64,22 @@ impl Backward<'_> {
             self.contribute(step, input, to);
         }
         Ok(())
+    }
+
+    /// The gradients of a convolution's weights. Where the device asks for it samples give theirs side by side, and these are
+    /// added up afterwards; of many weights those of a sample keep it busy.
+    fn conv_weight(&mut self, step: &Step, params: conv_weight::Params, gradient: usize, sums: Slot) {
+        let values = self.kept(step.bind[0]);
+        if !self.training.request.sums_apart || params.count() > MOST_APART {
+            self.emit_after(step, Kernel::ConvWeight(params), vec![values, Slot::Buffer(gradient), sums]);
+            return;
+        }
+        let channels = params.count() as u32;
+        let own = self.gradient(&step.layer, Edge { cells: 1, channels, planes: 0, series: 0 });
+        let kernel = Kernel::ConvWeight(conv_weight::Params { apart: 1, ..params });
+        self.emit_after(step, kernel, vec![values, Slot::Buffer(gradient), Slot::Buffer(own.buffer)]);
+        let kernel = Kernel::BatchSum(batch_sum::Params { input: own.edge, width: 1, grain: 2 });
+        self.emit_after(step, kernel, vec![Slot::Buffer(own.buffer), sums]);
     }
 
     /// The gradients of a convolution's input. Where it takes no strides they are the convolution of those of its output

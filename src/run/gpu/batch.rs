@@ -8,13 +8,13 @@ use super::prepared::{Prepared, Room};
 use super::readback::{self, Left, Wanted};
 use super::schedule::{Dispatch, Schedule};
 use super::timestamps::{self, Timestamps};
+use super::upload::upload;
 use crate::error::Result;
-use crate::kernel::{Edge, Window};
+use crate::kernel::Window;
 use crate::plan::{Holds, Part, Plan};
 use crate::run::collect::SampleResult;
 use crate::run::confident::Confident;
 use crate::run::machine::How;
-use crate::run::pack::{lies_packed, pack_batch};
 use crate::run::profile::Profiler;
 use crate::run::state::StateWords;
 
@@ -292,28 +292,6 @@ async fn restore(prepared: &Prepared, state: &StateWords, rows: usize) -> Result
     };
     gpu.checked("a state", write).await?;
     Ok(state.clock)
-}
-
-/// Writes the input of a window.
-pub(super) fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, window: Window, rows: &[&[f32]]) {
-    let (steps, before) = if edge.series == 1 { (window.steps, window.at) } else { (1, 0) };
-    let frame = edge.elements();
-    let size = wgpu::BufferSize::new(4 * (edge.step_words() * rows.len() * steps) as u64);
-    // What lies in memory as it is to lie there is not copied twice.
-    let all_run = rows.iter().all(|row| row.len() >= (before + steps) * frame);
-    if lies_packed(edge)
-        && all_run
-        && let Some(mut view) = size.and_then(|size| gpu.queue().write_buffer_with(buffer, 0, size))
-    {
-        for (t, (at, row)) in (0..steps).flat_map(|t| rows.iter().enumerate().map(move |row| (t, row))) {
-            let to = 4 * (t * rows.len() + at) * frame;
-            view.slice(to..to + 4 * frame).copy_from_slice(bytemuck::cast_slice(&row[(before + t) * frame..][..frame]));
-        }
-        return;
-    }
-    let mut words = vec![0; edge.step_words() * rows.len() * steps];
-    pack_batch(edge, window, rows, &mut words);
-    gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
 }
 
 /// Where work goes.

@@ -15,6 +15,27 @@ type Outcome = (Option<std::result::Result<(), wgpu::BufferAsyncError>>, Option<
 /// # Errors
 /// [`crate::Error::Gpu`], [`crate::Error::OutOfMemory`].
 pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Result<Vec<Vec<u32>>> {
+    let parts = |words: &[u32]| {
+        let mut rest = words;
+        let parts = sources.iter().map(|(_, words)| {
+            let (own, others) = rest.split_at(*words);
+            rest = others;
+            own.to_vec()
+        });
+        parts.collect()
+    };
+    with(gpu, sources, parts).await
+}
+
+/// What is made of the first words of each buffer, one behind the other where they are mapped.
+///
+/// # Errors
+/// As [`mapped`].
+pub(super) async fn with<T>(
+    gpu: &Gpu,
+    sources: &[(&wgpu::Buffer, usize)],
+    make: impl FnOnce(&[u32]) -> T,
+) -> Result<T> {
     let total: usize = sources.iter().map(|(_, words)| words).sum();
     let copied = gpu.checked("results", || {
         let staging = gpu.staging(4 * total as u64);
@@ -29,14 +50,7 @@ pub(super) async fn mapped(gpu: &Gpu, sources: &[(&wgpu::Buffer, usize)]) -> Res
         (staging, submission)
     });
     let (staging, submission) = copied.await?;
-    let words = words(gpu, staging, 4 * total as u64, Some(submission)).await?;
-    let mut rest = words.as_slice();
-    let parts = sources.iter().map(|(_, words)| {
-        let (own, others) = rest.split_at(*words);
-        rest = others;
-        own.to_vec()
-    });
-    Ok(parts.collect())
+    read(gpu, staging, 4 * total as u64, Some(submission), make).await
 }
 
 /// The words in the first bytes of a buffer that can be mapped, once a submission is done; `None`: all there have been. The
@@ -50,8 +64,19 @@ pub(super) async fn words(
     bytes: u64,
     submission: Option<wgpu::SubmissionIndex>,
 ) -> Result<Vec<u32>> {
+    read(gpu, staging, bytes, submission, <[u32]>::to_vec).await
+}
+
+/// [`words`], and what is made of them where they are mapped.
+async fn read<T>(
+    gpu: &Gpu,
+    staging: wgpu::Buffer,
+    bytes: u64,
+    submission: Option<wgpu::SubmissionIndex>,
+    make: impl FnOnce(&[u32]) -> T,
+) -> Result<T> {
     if bytes == 0 {
-        return Ok(Vec::new());
+        return Ok(make(&[]));
     }
     let state: Arc<Mutex<Outcome>> = Arc::default();
     let done = state.clone();
@@ -80,9 +105,13 @@ pub(super) async fn words(
     });
     outcome.await.map_err(|e| gpu.error(format!("reading results: {e}")))?;
     let view = staging.slice(..bytes).get_mapped_range().map_err(|e| gpu.error(format!("reading results: {e}")))?;
-    let words = bytemuck::pod_collect_to_vec(&view);
+    // On the web what is mapped is a copy, which may begin anywhere.
+    let made = match bytemuck::try_cast_slice(&view) {
+        Ok(words) => make(words),
+        Err(_) => make(&bytemuck::pod_collect_to_vec(&view)),
+    };
     drop(view);
     staging.unmap();
     gpu.keep_staging(staging);
-    Ok(words)
+    Ok(made)
 }

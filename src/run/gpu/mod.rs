@@ -14,6 +14,7 @@
 //! | `batch` | samples in, commands out, results back |
 //! | `training` | plans of training: gradients of batches, steps of the optimiser |
 //! | `timestamps` | how long each dispatch takes |
+//! | `upload` | samples and gradients on their way to the device |
 //! | `embedded` | [`Embedded`]: a network in a caller's encoder, from values to scores |
 //! | `input_buffer`, `input_texture`, `tick` | kernels that no plan has: what an embedded network takes in, its clock |
 //! | `mapped` | what buffers hold, on the host |
@@ -67,6 +68,7 @@ mod tick;
 mod timestamps;
 mod training;
 mod trusted;
+mod upload;
 #[cfg(test)]
 mod valid;
 

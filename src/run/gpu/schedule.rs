@@ -88,10 +88,8 @@ impl Schedule {
 
     /// Samples that a dispatch sums over, where so many are not too much work.
     fn summed(&self, kernel: &Kernel, window: Window, fitting: u64) -> u64 {
-        let at_once = kernel.samples_at_once();
         let rounds = self.rounds / kernel.rounds(window.steps).max(1);
-        let most = fitting.min(rounds.saturating_mul(at_once)).max(1);
-        if most > at_once { most - most % at_once } else { most }
+        fitting.min(rounds).max(1)
     }
 
     /// Adds a dispatch of so many workgroups, in pieces.

@@ -5,19 +5,19 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::upload;
 use super::context::Gpu;
 use super::mapped;
 use super::prepared::{self, Prepared, Room};
 use super::schedule::Schedule;
 use super::timestamps::{self, Timestamps};
+use super::upload::{upload, write_steps};
 use crate::error::{Error, Result};
 use crate::kernel::grad::loss::RESULTS;
 use crate::kernel::{TALLY_WORDS, Window};
 use crate::plan::{Holds, LossMemory, Part, Plan, TrainingPlan};
-use crate::run::pack::{pack, unpack_steps};
+use crate::run::pack::unpack_batch;
 use crate::run::profile::Profiler;
-use crate::run::training::{Batch, BatchResult};
+use crate::run::training::{Batch, BatchResult, Order};
 
 /// A plan of training with its memory.
 #[derive(Debug)]
@@ -116,11 +116,10 @@ impl GpuTraining {
             return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
         };
         let Holds::Edge(edge) = self.plan.buffers[buffer].holds else { return Ok(()) };
-        let mut words = vec![0; self.plan.buffers[buffer].holds.words(self.plan.request.steps, self.samples)];
-        pack(&edge, gradient, &mut words);
+        let rows: Vec<&[f32]> = gradient.chunks_exact(edge.elements()).collect();
         let (prepared, schedule) = (self.prepared()?, self.schedule(self.samples, Part::Back));
         let work = || {
-            self.gpu.queue().write_buffer(prepared.buffer(buffer), 0, bytemuck::cast_slice(&words));
+            write_steps(&self.gpu, prepared.buffer(buffer), &edge, &rows);
             self.submit(prepared, &schedule, self.encoder());
         };
         self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
@@ -136,14 +135,15 @@ impl GpuTraining {
     ///
     /// # Errors
     /// A device that is lost.
-    pub async fn values(&self, buffer: usize) -> Result<Vec<f32>> {
+    pub async fn values(&self, buffer: usize, order: Order) -> Result<Vec<f32>> {
         let holds = self.plan.buffers[buffer].holds;
         let Holds::Edge(edge) = holds else { return Ok(Vec::new()) };
-        let source = (self.prepared()?.buffer(buffer), holds.words(self.plan.request.steps, self.samples));
-        let words = mapped::mapped(&self.gpu, &[source]).await?.into_iter().next().unwrap_or_default();
-        let mut values = vec![0.0; words.len() / edge.step_words() * edge.elements()];
-        unpack_steps(&edge, &words, &mut values);
-        Ok(values)
+        let (steps, samples, row) = (self.plan.request.steps, self.samples, edge.step_words());
+        let source = (self.prepared()?.buffer(buffer), holds.words(steps, samples));
+        mapped::with(&self.gpu, &[source], |words| {
+            unpack_batch(&edge, steps, samples, order, |t, sample| &words[(t * samples + sample) * row..][..row])
+        })
+        .await
     }
 
     /// A step of the optimiser.

@@ -11,8 +11,9 @@ use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
 use crate::plan::{Holds, LossMemory, Part, Plan, Slot, Step, TrainingPlan};
 use crate::run::bound::run_step;
 use crate::run::fast::{Fast, back};
-use crate::run::pack::{pack, pack_batch, unpack_steps};
+use crate::run::pack::{pack, pack_batch, unpack_batch};
 use crate::run::profile::Profiler;
+use crate::run::training::Order;
 
 /// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
 const MOST_OF_A_GROUP: usize = 8;
@@ -77,22 +78,17 @@ impl CpuTraining {
     }
 
     /// What an edge holds of the last batch.
-    pub fn values(&self, buffer: usize) -> Vec<f32> {
+    pub fn values(&self, buffer: usize, order: Order) -> Vec<f32> {
         let plan = &self.training.plan;
         let Holds::Edge(edge) = plan.buffers[buffer].holds else { return Vec::new() };
-        let rows = if edge.series == 1 { plan.request.steps } else { 1 };
         let batch: usize = self.groups.iter().map(|group| group.batch).sum();
-        let mut values = vec![0.0; rows * batch * edge.elements()];
-        let mut rest = values.as_mut_slice();
-        for t in 0..rows {
-            for group in &self.groups {
-                let (own, others) = rest.split_at_mut(group.batch * edge.elements());
-                let row = group.batch * edge.step_words();
-                unpack_steps(&edge, &group.buffer(plan, buffer)[t * row..][..row], own);
-                rest = others;
-            }
-        }
-        values
+        let size = self.groups.first().map_or(1, |group| group.batch);
+        let words = |t: usize, sample: usize| {
+            let group = &self.groups[sample / size];
+            let at = (t * group.batch + sample % size) * edge.step_words();
+            &group.buffer(plan, buffer)[at..][..edge.step_words()]
+        };
+        unpack_batch(&edge, plan.request.steps, batch, order, words)
     }
 
     /// Does something on the threads of this machine.

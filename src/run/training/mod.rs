@@ -49,6 +49,15 @@ pub(crate) enum TrainingMachine {
     Gpu(Box<GpuTraining>),
 }
 
+/// How the values of a batch lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// `[time, sample, element]`.
+    ByStep,
+    /// `[sample, time, element]`.
+    BySample,
+}
+
 impl TrainingMachine {
     /// With the constants of the plan as they are.
     ///
@@ -128,11 +137,11 @@ impl TrainingMachine {
     ///
     /// # Errors
     /// A device that is lost.
-    pub fn values(&self, buffer: usize) -> Result<Vec<f32>> {
+    pub fn values(&self, buffer: usize, order: Order) -> Result<Vec<f32>> {
         match self {
-            TrainingMachine::Cpu(machine) => Ok(machine.values(buffer)),
+            TrainingMachine::Cpu(machine) => Ok(machine.values(buffer, order)),
             #[cfg(feature = "gpu")]
-            TrainingMachine::Gpu(machine) => pollster::block_on(machine.values(buffer)),
+            TrainingMachine::Gpu(machine) => pollster::block_on(machine.values(buffer, order)),
         }
     }
 

@@ -219,10 +219,11 @@ fn event_lists() -> Builder {
     alone.linear(3).spiking(lif())
 }
 
-/// Synapses by target over cells whose channels straddle words, for more targets than one slice, in several blocks.
+/// Synapses by target over cells whose channels straddle words, more of them than come near at once, for more targets than one
+/// slice, in several blocks.
 fn sparse() -> Builder {
     let easy = |threshold: f64| Lif { threshold: threshold.into(), ..lif() };
-    let many = input(&[40, 5, 6], InputKind::Bits).flatten().sparse_linear(130).fan_in(90, 3).spiking(easy(0.8));
+    let many = input(&[40, 12, 13], InputKind::Bits).flatten().sparse_linear(130).fan_in(90, 3).spiking(easy(0.8));
     many.sparse_linear(70).fan_out(20, 4).no_bias().spiking(easy(0.7)).linear(3).spiking(lif())
 }
 

@@ -4,7 +4,7 @@ use saltatory::layer::{Layer, Pool, PoolKind};
 use saltatory::network::{Builder, InputKind, InputSpec, Network, compile_training};
 use saltatory::neuron::rules::{Reset, RuleChanges, SpikesPerStep};
 use saltatory::neuron::{CubaLi, CubaLif, Dialect, If, Integrator, Li, Lif, Neuron};
-use saltatory::plan::{Plan, RatePenalty};
+use saltatory::plan::{Plan, RatePenalty, TrainingRequest};
 use saltatory::tensor::Tensor;
 use saltatory::train::{Loss, LossKind, Momentum, Optimiser, Over, SurrogateKind, TrainOptions};
 
@@ -27,7 +27,18 @@ const LONG: usize = 70;
 pub const BATCH: usize = 11;
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = vec![images(), residual(), wide(), joined(), sequence(), long(), long_current(), counts(), drawn()];
+    let mut cases = vec![
+        images(),
+        residual(),
+        wide(),
+        many_weights(),
+        joined(),
+        sequence(),
+        long(),
+        long_current(),
+        counts(),
+        drawn(),
+    ];
     cases.push(computed_again());
     cases.extend(families::surrogates());
     cases.extend(families::losses());
@@ -44,6 +55,7 @@ pub fn case(name: &str) -> Case {
 /// The plan of a case.
 pub fn plan(case: &Case) -> Plan {
     let request = case.options.request(&case.network, case.options.steps.unwrap(), case.constant);
+    let request = TrainingRequest { sums_apart: true, ..request };
     compile_training(&case.network, &request).unwrap().plan
 }
 
@@ -171,6 +183,19 @@ fn wide() -> Case {
         ..Default::default()
     };
     Case::new("wide", second, false, options)
+}
+
+/// A convolution of so many weights that samples are added up one after the other.
+fn many_weights() -> Case {
+    let first = input(&[1025, 1, 2], InputKind::Bits).conv2d(1026, 1).spiking(easy());
+    let options = TrainOptions {
+        loss: loss(LossKind::Mse, Over::Mean),
+        optimiser: sgd(),
+        surrogate: SurrogateKind::Triangle.into(),
+        steps: Some(2),
+        ..Default::default()
+    };
+    Case::new("many weights", first.flatten().linear(3), false, options)
 }
 
 /// What holds for all steps joins what does not: its gradients are summed over time.

@@ -16,11 +16,18 @@ const SABOTAGES: &[Sabotage] = &[
     ("places between strides get gradients", "residual", |_, text| {
         text.replace("any(shifted % g.stride != vec2<u32>(0u))", "false")
     }),
-    ("the last sample of some is dropped", "images", |_, text| {
-        text.replace("other < min(ROWS, end - first)", "other + 1u < min(ROWS, end - first)")
+    ("weights of a convolution miss the last cell", "images", |_, text| {
+        text.replace("= steps_of(p.gradient) * cells;", "= steps_of(p.gradient) * cells - 1u;")
     }),
-    ("biases of a convolution get the first cell alone", "residual", |_, text| {
-        text.replace("cell < p.gradient.cells; cell++", "cell < 1u; cell++")
+    ("a column of a convolution's weights is another's", "wide", |kernel, text| match kernel {
+        "conv_weight" => text.replace("TILE_COLUMNS + c * 8u + lane % 8u", "TILE_COLUMNS + c * 8u + lane / 8u"),
+        _ => text,
+    }),
+    ("biases of a convolution get nothing", "residual", |_, text| {
+        text.replace("p.geometry.bias == 1u && row == ROWS", "false")
+    }),
+    ("samples of many weights are taken for the first", "many weights", |_, text| {
+        text.replace("sums[place_of(own_row, group, output)] += own", "sums[place_of(own_row, group, output)] = own")
     }),
     ("bit planes of an input are missing", "counts", |kernel, text| match kernel {
         "conv_weight" => text.replace("plane < IN.planes; plane++", "plane < 1u; plane++"),

@@ -1,0 +1,46 @@
+//! Whether values are what they are taken for.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::spread;
+use crate::network::InputKind;
+
+/// Whether every value can be an input of this kind.
+pub(crate) fn check_values(values: &[f32], kind: InputKind) -> Result<(), String> {
+    let (bad, expected) = match kind {
+        InputKind::Real => (first_not_finite(values), "finite numbers"),
+        InputKind::Counts => (first_bad(values, |x| f32::from(x as u8) == x), "whole numbers from 0 to 255"),
+        InputKind::Bits => (first_bad(values, |x| x == 0.0 || x == 1.0), "0 or 1"),
+    };
+    match bad {
+        Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
+        None => Ok(()),
+    }
+}
+
+/// Where the first value is that is no finite number.
+pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
+    first_bad(values, |x| x.is_finite())
+}
+
+/// Values that are worth waking a thread to look at half of them: 2 MiB.
+pub(super) const WORTH_THREADS: usize = 1 << 19;
+
+/// Where the first value is that does not fit.
+fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize> {
+    // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
+    const CHUNK: usize = 1024;
+    let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & fits(x));
+    let all_good = AtomicBool::new(true);
+    let look = |values: &[f32]| {
+        if !values.chunks(CHUNK).all(good) {
+            all_good.store(false, Ordering::Relaxed);
+        }
+    };
+    if values.len() < WORTH_THREADS {
+        look(values)
+    } else {
+        spread::each(values.chunks(WORTH_THREADS / 8), look)
+    }
+    if all_good.into_inner() { None } else { values.iter().position(|&x| !fits(x)) }
+}
