@@ -15,9 +15,9 @@ struct Sum {
     at: u32,
 }
 
-// As `rounded`.
-fn rounded_wide(x: Wide) -> Wide {
-    return bitcast<Wide>(bitcast<WideBits>(x) ^ WideBits(window.zero));
+// Products that are rounded on their own.
+fn product_wide(weight: Wide, x: f32) -> Wide {
+    return fma(weight, Wide(x), Wide(negative_zero()));
 }
 
 // Adds the terms of the inputs `first..first + inputs` of the cell that begins at word `cell`. `word` counts words of 32
@@ -41,7 +41,7 @@ fn add_word(before: Wide, cell: u32, first: u32, count: u32, row: u32, stride: u
     var block = before;
     if IN.planes == 0u {
         for (var i = 0u; i < count; i++) {
-            block += rounded_wide(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));
+            block += product_wide(weights[row + i * stride], bitcast<f32>(sum_word(cell + first + i)));
         }
         return block;
     }

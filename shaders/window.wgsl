@@ -30,6 +30,11 @@ fn rounded(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) ^ window.zero);
 }
 
+// A zero that no compiler knows. A product to which it is added, in one operation, is rounded on its own, too.
+fn negative_zero() -> f32 {
+    return bitcast<f32>(window.zero | 0x80000000u);
+}
+
 // The workgroup's number within its sample.
 fn group_of(workgroup: vec3<u32>, count: vec3<u32>) -> u32 {
     return window.group + workgroup.z * count.x + workgroup.x;

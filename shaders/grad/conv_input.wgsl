@@ -71,7 +71,7 @@ fn main(
                 for (var column = begin; column < min(begin + CHUNK, COLUMNS); column++) {
                     let at = outputs + vec4<u32>(column);
                     let g = vec4<f32>(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w]);
-                    let product = rounded_four(tile[row * PITCH + column - begin] * g);
+                    let product = fma(vec4<f32>(tile[row * PITCH + column - begin]), g, vec4<f32>(negative_zero()));
                     sum += select(vec4<f32>(0.0), product, there);
                 }
             }

@@ -1,9 +1,7 @@
 // The gradients of a convolution's weights and biases: of every sample the sum over steps and cells. Twin:
 // src/kernel/grad/conv_weight.rs.
 //
-// A product of matrices: rows are the inputs of a group under every tap, and one more for the biases; columns its outputs;
-// what is summed over are the cells of all steps, which keep their order. A workgroup has a tile of it, whose operands go
-// through workgroup memory some cells at a time; an invocation has four rows and COLUMNS columns.
+// Rows of the product are the inputs of a group under every tap, and one more for the biases; columns its outputs.
 
 struct Params {
     geometry: Geometry,
@@ -24,25 +22,24 @@ const WEIGHTS: u32 = ROWS * p.geometry.out_channels;
 // What a sample gives.
 const COUNT: u32 = WEIGHTS + p.geometry.bias * p.geometry.out_channels;
 
-// Eight by eight invocations.
-const TILE_ROWS: u32 = 32u;
-// Of few sums an invocation has fewer, so that more of them go on at once.
-const COLUMNS: u32 = select(4u, 1u, COUNT < 8192u);
-const TILE_COLUMNS: u32 = 8u * COLUMNS;
+const FEW: bool = COUNT < 8192u;
+const SPIKES: bool = IN.planes == 1u;
 const ROW_TILES: u32 = (ROWS + p.geometry.bias + TILE_ROWS - 1u) / TILE_ROWS;
 const COLUMN_TILES: u32 = (OUTPUTS + TILE_COLUMNS - 1u) / TILE_COLUMNS;
-// Cells that are in workgroup memory at once.
-const DEPTH: u32 = 64u / COLUMNS;
 
-var<workgroup> values: array<f32, DEPTH * TILE_ROWS>;
-var<workgroup> gradients: array<f32, DEPTH * TILE_COLUMNS>;
-
-// Sums of four rows, by column.
-struct Sums {
-    columns: array<vec4<f32>, COLUMNS>,
+// A sample, and a group of channels.
+struct Origin {
+    sample: u32,
+    group: u32,
 }
 
-@compute @workgroup_size(64)
+// An output cell of a step.
+struct Place {
+    t: u32,
+    cell: u32,
+}
+
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
@@ -55,111 +52,109 @@ fn main(
     let row = number % ROW_TILES * TILE_ROWS;
     let column = number / ROW_TILES % COLUMN_TILES * TILE_COLUMNS;
     let group = number / ROW_TILES / COLUMN_TILES;
+    let depth = steps_of(p.gradient) * p.gradient.cells;
+    var first = window.first;
+    var beyond = first + window.samples;
     if p.apart == 1u {
-        let sample = window.first + workgroup.y;
-        put(sample * COUNT, row, column, group, lane, tile(sample, row, column, group, lane));
-        return;
+        first += workgroup.y;
+        beyond = first + 1u;
     }
-    for (var sample = window.first; sample < window.first + window.samples; sample++) {
-        add(row, column, group, lane, tile(sample, row, column, group, lane));
-    }
-}
-
-// The sums of a sample that an invocation has of a tile.
-fn tile(sample: u32, row: u32, column: u32, group: u32, lane: u32) -> Sums {
-    let cells = p.gradient.cells;
-    let depth = steps_of(p.gradient) * cells;
-    // The row whose values this invocation brings.
-    let own = row + lane % TILE_ROWS;
-    let channel = group * INPUTS + own % INPUTS;
-    let tap = own / INPUTS;
-    // In the padding before, this wraps to a large number.
-    let shift = vec2<u32>(tap / p.geometry.kernel.y, tap % p.geometry.kernel.y) * p.geometry.dilation - p.geometry.pad;
-    var sums: Sums;
-    for (var first = 0u; first < depth; first += DEPTH) {
-        workgroupBarrier();
-        for (var k = lane / TILE_ROWS; k < DEPTH; k += 64u / TILE_ROWS) {
-            let at = first + k;
-            var value = 0.0;
-            if at < depth {
-                value = value_under(own, shift, channel, at / cells, at % cells, sample);
-            }
-            values[k * TILE_ROWS + lane % TILE_ROWS] = value;
-        }
-        for (var i = lane; i < DEPTH * TILE_COLUMNS; i += 64u) {
-            let at = first + i / TILE_COLUMNS;
-            let output = column + i % TILE_COLUMNS;
-            var slope = 0.0;
-            if at < depth && output < OUTPUTS {
-                let cell = step_at(p.gradient, at / cells, sample) + at % cells * p.geometry.out_channels;
-                slope = gradient[cell + group * OUTPUTS + output];
-            }
-            gradients[i] = slope;
-        }
-        workgroupBarrier();
-        for (var k = 0u; k < DEPTH; k++) {
-            let at = k * TILE_ROWS + lane / 8u * 4u;
-            let x = vec4<f32>(values[at], values[at + 1u], values[at + 2u], values[at + 3u]);
-            let there = x != vec4<f32>(0.0);
-            for (var c = 0u; c < COLUMNS; c++) {
-                let slope = gradients[k * TILE_COLUMNS + c * 8u + lane % 8u];
-                // What is zero adds nothing, whatever the gradient is.
-                sums.columns[c] += select(vec4<f32>(0.0), times(x, slope), there);
+    for (var sample = first; sample < beyond; sample++) {
+        var own: Sums;
+        own = product(row, column, depth, Origin(sample, group), lane, own);
+        for (var c = 0u; c < COLUMNS; c++) {
+            let output = column + own_column(lane) + c;
+            for (var i = 0u; i < 4u; i++) {
+                let of_row = row + own_row(lane) + i;
+                if of_row < ROWS + p.geometry.bias && output < OUTPUTS {
+                    put(sample, where_is(of_row, group, output), own.columns[c][i]);
+                }
             }
         }
     }
-    return sums;
 }
 
-// The value that a row has at an output cell.
-fn value_under(row: u32, shift: vec2<u32>, channel: u32, t: u32, cell: u32, sample: u32) -> f32 {
-    if row >= ROWS {
-        return select(0.0, 1.0, p.geometry.bias == 1u && row == ROWS);
-    }
-    let g = p.geometry;
-    let place = vec2<u32>(cell / g.out_size.y, cell % g.out_size.y) * g.stride + shift;
-    if place.x >= g.in_size.x || place.y >= g.in_size.y {
-        return 0.0;
-    }
-    return value_of(step_at(IN, t, sample) + (place.x * g.in_size.y + place.y) * cell_words(IN), channel);
-}
-
-// Products with a gradient; of a spike it is the gradient.
-fn times(x: vec4<f32>, slope: f32) -> vec4<f32> {
-    if IN.planes == 1u {
-        return vec4<f32>(slope);
-    }
-    return rounded_four(x * slope);
-}
-
-// Where the sum of a row and an output lies.
-fn place_of(row: u32, group: u32, output: u32) -> u32 {
+// Where the sum of a row and an output lies among those of a sample.
+fn where_is(row: u32, group: u32, output: u32) -> u32 {
     if row < ROWS {
         return (group * ROWS + row) * OUTPUTS + output;
     }
     return WEIGHTS + group * OUTPUTS + output;
 }
 
-fn put(begin: u32, row: u32, column: u32, group: u32, lane: u32, own: Sums) {
-    for (var c = 0u; c < COLUMNS; c++) {
-        let output = column + c * 8u + lane % 8u;
-        for (var i = 0u; i < 4u; i++) {
-            let own_row = row + lane / 8u * 4u + i;
-            if own_row < ROWS + p.geometry.bias && output < OUTPUTS {
-                sums[begin + place_of(own_row, group, output)] = own.columns[c][i];
-            }
-        }
+fn put(sample: u32, at: u32, sum: f32) {
+    if p.apart == 1u {
+        sums[sample * COUNT + at] = sum;
+    } else {
+        sums[at] += sum;
     }
 }
 
-fn add(row: u32, column: u32, group: u32, lane: u32, own: Sums) {
-    for (var c = 0u; c < COLUMNS; c++) {
-        let output = column + c * 8u + lane % 8u;
-        for (var i = 0u; i < 4u; i++) {
-            let own_row = row + lane / 8u * 4u + i;
-            if own_row < ROWS + p.geometry.bias && output < OUTPUTS {
-                sums[place_of(own_row, group, output)] += own.columns[c][i];
-            }
+fn place_of(at: u32, origin: Origin) -> Place {
+    return Place(at / p.gradient.cells, at % p.gradient.cells);
+}
+
+fn values_of(row: u32, place: Place, origin: Origin) -> vec4<f32> {
+    if SPIKES && INPUTS % 4u == 0u {
+        // Neighbours in a word, under one tap.
+        if row >= ROWS {
+            return vec4<f32>(bias_value(row), 0.0, 0.0, 0.0);
         }
+        let cell = source_of(row / INPUTS, place, origin.sample);
+        let channel = origin.group * INPUTS + row % INPUTS;
+        if cell == NONE {
+            return vec4<f32>(0.0);
+        }
+        let bits = input[cell + channel / 32u] >> (channel % 32u);
+        return vec4<f32>((vec4<u32>(bits) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u));
     }
+    return vec4<f32>(
+        value_under(row, place, origin),
+        value_under(row + 1u, place, origin),
+        value_under(row + 2u, place, origin),
+        value_under(row + 3u, place, origin),
+    );
+}
+
+fn value_under(row: u32, place: Place, origin: Origin) -> f32 {
+    if row >= ROWS {
+        return bias_value(row);
+    }
+    let cell = source_of(row / INPUTS, place, origin.sample);
+    if cell == NONE {
+        return 0.0;
+    }
+    return value_of(cell, origin.group * INPUTS + row % INPUTS);
+}
+
+// What the biases are multiplied with; there is nothing behind them.
+fn bias_value(row: u32) -> f32 {
+    return select(0.0, 1.0, p.geometry.bias == 1u && row == ROWS);
+}
+
+// In the padding there is nothing.
+const NONE: u32 = 0xffffffffu;
+
+// Where the input cell begins that an output cell has under a tap.
+fn source_of(tap: u32, place: Place, sample: u32) -> u32 {
+    let g = p.geometry;
+    let at = vec2<u32>(place.cell / g.out_size.y, place.cell % g.out_size.y) * g.stride;
+    // Before the first cell this wraps to a large number.
+    let source = at + vec2<u32>(tap / g.kernel.y, tap % g.kernel.y) * g.dilation - g.pad;
+    if source.x >= g.in_size.x || source.y >= g.in_size.y {
+        return NONE;
+    }
+    return step_at(IN, place.t, sample) + (source.x * g.in_size.y + source.y) * cell_words(IN);
+}
+
+fn slopes_of(column: u32, place: Place, origin: Origin) -> vec4<f32> {
+    let cell = step_at(p.gradient, place.t, origin.sample) + place.cell * p.geometry.out_channels;
+    let first = cell + origin.group * OUTPUTS;
+    let last = OUTPUTS - 1u;
+    return vec4<f32>(
+        gradient[first + min(column, last)],
+        gradient[first + min(column + 1u, last)],
+        gradient[first + min(column + 2u, last)],
+        gradient[first + min(column + 3u, last)],
+    );
 }

@@ -1,5 +1,7 @@
 // The gradients of a linear layer's weights and biases, added to what is there: samples ascending, and of a sample steps.
-// Twin: src/kernel/grad/linear_weight.rs. An invocation has one of them; neighbours have neighbouring outputs.
+// Twin: src/kernel/grad/linear_weight.rs.
+//
+// Rows of the product are the inputs, and one more for the biases; columns are the outputs.
 
 struct Params {
     input: Edge,
@@ -13,8 +15,23 @@ struct Params {
 
 const OUTPUTS: u32 = p.gradient.cells * p.gradient.channels;
 const INPUTS: u32 = p.input.cells * p.input.channels;
+const ROWS: u32 = INPUTS + p.bias;
 
-@compute @workgroup_size(64)
+const FEW: bool = ROWS * OUTPUTS < 65536u;
+const SPIKES: bool = p.input.planes == 1u;
+const ROW_TILES: u32 = (ROWS + TILE_ROWS - 1u) / TILE_ROWS;
+
+// All samples have the same weights.
+struct Origin {
+    steps: u32,
+}
+
+struct Place {
+    t: u32,
+    sample: u32,
+}
+
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
@@ -24,24 +41,65 @@ fn main(
     if group >= window.groups {
         return;
     }
-    let at = group * 64u + lane;
-    let row = at / OUTPUTS;
-    if row >= INPUTS + p.bias {
-        return;
-    }
-    let cell = row / p.input.channels * cell_words(p.input);
-    var sum = sums[at];
-    for (var sample = window.first; sample < window.first + window.samples; sample++) {
-        for (var t = 0u; t < steps_of(p.gradient); t++) {
-            var x = 1.0;
-            if row < INPUTS {
-                x = input_value(step_at(p.input, t, sample) + cell, row % p.input.channels);
-            }
-            // What is zero adds nothing, whatever the gradient is.
-            if x != 0.0 {
-                sum += rounded(x * gradient[step_at(p.gradient, t, sample) + at % OUTPUTS]);
+    let row = group % ROW_TILES * TILE_ROWS;
+    let column = group / ROW_TILES * TILE_COLUMNS;
+    let steps = steps_of(p.gradient);
+    var own: Sums;
+    for (var c = 0u; c < COLUMNS; c++) {
+        for (var i = 0u; i < 4u; i++) {
+            let at = vec2<u32>(row + own_row(lane) + i, column + own_column(lane) + c);
+            if at.x < ROWS && at.y < OUTPUTS {
+                own.columns[c][i] = sums[at.x * OUTPUTS + at.y];
             }
         }
     }
-    sums[at] = sum;
+    own = product(row, column, window.samples * steps, Origin(steps), lane, own);
+    for (var c = 0u; c < COLUMNS; c++) {
+        for (var i = 0u; i < 4u; i++) {
+            let at = vec2<u32>(row + own_row(lane) + i, column + own_column(lane) + c);
+            if at.x < ROWS && at.y < OUTPUTS {
+                sums[at.x * OUTPUTS + at.y] = own.columns[c][i];
+            }
+        }
+    }
+}
+
+fn place_of(at: u32, origin: Origin) -> Place {
+    return Place(at % origin.steps, window.first + at / origin.steps);
+}
+
+fn values_of(row: u32, place: Place, origin: Origin) -> vec4<f32> {
+    let step = step_at(p.input, place.t, place.sample);
+    if SPIKES && p.input.channels % 4u == 0u && row + 3u < INPUTS {
+        // Neighbours in a word.
+        let channel = row % p.input.channels;
+        let word = row / p.input.channels * cell_words(p.input) + channel / 32u;
+        let bits = input[step + word] >> (channel % 32u);
+        return vec4<f32>((vec4<u32>(bits) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u));
+    }
+    return vec4<f32>(
+        value_of(row, step),
+        value_of(row + 1u, step),
+        value_of(row + 2u, step),
+        value_of(row + 3u, step),
+    );
+}
+
+fn value_of(row: u32, step: u32) -> f32 {
+    if row >= INPUTS {
+        // What the biases are multiplied with; there is nothing behind them.
+        return select(0.0, 1.0, p.bias == 1u && row == INPUTS);
+    }
+    return input_value(step + row / p.input.channels * cell_words(p.input), row % p.input.channels);
+}
+
+fn slopes_of(column: u32, place: Place, origin: Origin) -> vec4<f32> {
+    let first = step_at(p.gradient, place.t, place.sample);
+    let last = OUTPUTS - 1u;
+    return vec4<f32>(
+        gradient[first + min(column, last)],
+        gradient[first + min(column + 1u, last)],
+        gradient[first + min(column + 2u, last)],
+        gradient[first + min(column + 3u, last)],
+    );
 }

@@ -103,6 +103,8 @@ impl Kernel {
         let times = |edge: &Edge| if edge.series == 1 { steps } else { 1 };
         let read = |edge: &Edge| u64::from(edge.planes);
         let elements = |edge: &Edge| edge.elements() as u64;
+        // Up to 32 places come near at once, and are added up in up to four columns.
+        let product = |places: u64, planes: u64| (places + 32) * (6 + planes) + 32;
         let area = |sides: [u32; 2]| u64::from(sides[0]) * (1 + u64::from(sides[1]));
         match self {
             Kernel::BatchSum(p) => times(&p.input) * (1 + elements(&p.input).div_ceil(p.sums() as u64)),
@@ -112,13 +114,9 @@ impl Kernel {
                 // In chunks of 16, whose weights are first brought near.
                 4 + taps * (1 + outputs + outputs.div_ceil(16) * 17)
             }
-            Kernel::ConvWeight(p) => {
-                // Brought near, half of them by each invocation, then added up, in up to four columns.
-                let cells = times(&p.gradient) * u64::from(p.gradient.cells) + 64;
-                cells * (6 + read(&p.geometry.input)) + 32
-            }
+            Kernel::ConvWeight(p) => product(times(&p.gradient) * u64::from(p.gradient.cells), read(&p.geometry.input)),
             Kernel::DelayInput(_) | Kernel::TimeSum(_) => steps,
-            Kernel::LinearWeight(p) => times(&p.gradient) * (1 + read(&p.input)),
+            Kernel::LinearWeight(p) => product(times(&p.gradient), read(&p.input)),
             Kernel::Loss(p) => elements(&p.input) * times(&p.input) * (6 + 2 * read(&p.input)) + 8 * elements(&p.input),
             Kernel::Mask(p) => read(&p.input),
             Kernel::MembraneInput(p) => steps * (6 + 3 * read(&p.input) + 8 * u64::from(p.learns)) + 8,

@@ -45,8 +45,6 @@ pub(super) const CELL: &str = include_str!("../../shaders/neuron/cell.wgsl");
 pub(super) const TABLES: &str = include_str!("../../shaders/tables.wgsl");
 /// Random numbers by their place.
 pub(super) const RANDOM: &str = include_str!("../../shaders/random.wgsl");
-/// A product of four numbers that is rounded on its own.
-pub(super) const ROUNDED_FOUR: &str = include_str!("../../shaders/grad/rounded_four.wgsl");
 /// Currents that every invocation sums for its own neuron.
 pub(super) const OWN_CURRENT: &str = include_str!("../../shaders/own_current.wgsl");
 /// Currents that a workgroup sums for all its neurons.

@@ -62,7 +62,7 @@ const SABOTAGES: &[Sabotage] = &[
         text.replace("block += first_weight * factor;", "block += first_weight * 1.0000002 * factor;")
     }),
     sabotage("weights of reals times 1 + 2e-7", "images, recorded", |_, text| {
-        text.replace("rounded_wide(weights[row + i * stride] *", "rounded_wide(weights[row + i * stride] * 1.0000002 *")
+        text.replace("product_wide(weights[row + i * stride],", "product_wide(weights[row + i * stride] * 1.0000002,")
     }),
     sabotage("the second spike of some is dropped", "wide, recorded", |_, text| {
         text.replace("select(Wide(0.0), second_weight * factor, is_second)", "Wide(0.0)")
@@ -122,11 +122,13 @@ const SABOTAGES: &[Sabotage] = &[
         fuse(text, "h - rounded((spikes - again) * c.threshold)", "fused(again - spikes, c.threshold, h)")
     }),
     sabotage("contracted: real-valued sums", "images, recorded", |_, text| {
-        let from = "block += rounded_wide(weights[row + i * stride] * bitcast<f32>(sum_word(cell + first + i)));";
+        let from = "block += product_wide(weights[row + i * stride], bitcast<f32>(sum_word(cell + first + i)));";
         let to = "block = fused(weights[row + i * stride], Wide(bitcast<f32>(sum_word(cell + first + i))), block);";
         // Of as many numbers at once.
         let fused = FUSED.replace("f32", "Wide").replace("rounded(", "rounded_wide(");
-        if text.contains(from) { text.replace(from, to) + &fused } else { text }
+        let rounded =
+            "fn rounded_wide(x: Wide) -> Wide { return bitcast<Wide>(bitcast<WideBits>(x) ^ WideBits(window.zero)); }";
+        if text.contains(from) { text.replace(from, to) + &fused + rounded } else { text }
     }),
     sabotage("contracted: scale and shift", "normalised, recorded", |_, text| {
         fuse(

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kernel::bindings::{read, write};
 use crate::kernel::conv::Geometry;
-use crate::kernel::shader::{GEOMETRY, ROUNDED_FOUR, Shader};
+use crate::kernel::shader::{GEOMETRY, Shader};
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::shared::shared;
 
@@ -31,8 +31,7 @@ shared!(Params as "Params" { geometry: Geometry, gradient: Edge, output: Edge })
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    const PIECES: &[&str] = &[include_str!("../../../shaders/grad/conv_input.wgsl"), GEOMETRY, ROUNDED_FOUR];
-    Shader { pieces: PIECES, reads: &[] }
+    Shader { pieces: &[include_str!("../../../shaders/grad/conv_input.wgsl"), GEOMETRY], reads: &[] }
 }
 
 /// Workgroups of a sample for so many steps: each has up to 64 input channels of a group, and side by side as many cells as

@@ -4,9 +4,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::product::{PRODUCT, tiles};
 use crate::kernel::bindings::{read, write};
 use crate::kernel::conv::Geometry;
-use crate::kernel::shader::{GEOMETRY, ROUNDED_FOUR, Shader, VALUE};
+use crate::kernel::shader::{GEOMETRY, Shader, VALUE};
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
 use crate::shared::shared;
 
@@ -30,24 +31,19 @@ shared!(Params as "Params" { geometry: Geometry, gradient: Edge, apart: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader {
-        pieces: &[include_str!("../../../shaders/grad/conv_weight.wgsl"), GEOMETRY, VALUE, ROUNDED_FOUR],
-        reads: &[],
-    }
+    const OWN: &str = include_str!("../../../shaders/grad/conv_weight.wgsl");
+    Shader { pieces: &[OWN, PRODUCT, GEOMETRY, VALUE], reads: &[] }
 }
 
-/// Rows of a workgroup's tile of sums, and columns for few sums and for many.
-const TILE: (u64, [u64; 2]) = (32, [8, 32]);
-/// From so many sums of a sample on they are many.
-const MANY: u64 = 8192;
+/// Below so many sums of a sample they are few.
+const FEW: usize = 8192;
 
-/// Workgroups: each has a tile of the matrix of sums, inputs under taps by outputs.
+/// Workgroups: each has a tile of the sums, inputs under taps by outputs.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
     let g = &p.geometry;
-    let rows = u64::from(g.kernel[0] * g.kernel[1] * (g.input.channels / g.groups) + g.bias);
-    let (height, widths) = TILE;
-    let width = widths[usize::from(p.count() as u64 >= MANY)];
-    rows.div_ceil(height) * u64::from(g.out_channels / g.groups).div_ceil(width) * u64::from(g.groups)
+    let rows = g.kernel[0] * g.kernel[1] * (g.input.channels / g.groups) + g.bias;
+    let columns = g.out_channels / g.groups;
+    tiles(rows.into(), columns.into(), p.count() < FEW) * u64::from(g.groups)
 }
 
 impl Params {

@@ -3,6 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::product::{PRODUCT, tiles};
 use crate::kernel::bindings::{read, write};
 use crate::kernel::shader::Shader;
 use crate::kernel::{Bindings, Edge, Element, SlotInfo, Window};
@@ -28,13 +29,18 @@ shared!(Params as "Params" { input: Edge, gradient: Edge, bias: u32 });
 
 /// The shader.
 pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../../shaders/grad/linear_weight.wgsl")], reads: &["input"] }
+    const OWN: &str = include_str!("../../../shaders/grad/linear_weight.wgsl");
+    Shader { pieces: &[OWN, PRODUCT], reads: &["input"] }
 }
 
-/// Workgroups: an invocation for every weight and bias.
+/// Below so many sums they are few.
+const FEW: u64 = 65536;
+
+/// Workgroups: each has a tile of the sums, inputs by outputs.
 pub fn groups(p: &Params, _steps: usize) -> u64 {
-    let inputs = p.input.elements() as u64 + u64::from(p.bias);
-    (inputs * p.gradient.elements() as u64).div_ceil(64)
+    let rows = p.input.elements() as u64 + u64::from(p.bias);
+    let columns = p.gradient.elements() as u64;
+    tiles(rows, columns, rows * columns < FEW)
 }
 
 /// The plain twin.

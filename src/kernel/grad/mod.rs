@@ -19,6 +19,7 @@ pub mod norm_moments;
 pub mod norm_sums;
 pub mod optimise;
 pub mod pool_input;
+mod product;
 pub mod quantise;
 pub mod rate_penalty;
 pub mod square_sum;

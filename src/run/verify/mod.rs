@@ -155,10 +155,12 @@ pub fn verify(device: &Device, mut seen: impl FnMut(&Verdict)) -> Result<Vec<Ver
     Ok(verdicts)
 }
 
-/// The first thing in which two outputs differ.
+/// The first thing in which two outputs differ, to the bit but for the sign of zeros.
 pub fn difference(expected: &Output, got: &Output) -> Option<String> {
+    // A driver may take `0 + x` for `x`, so that what is zero keeps its sign: of zeros it is not compared.
+    let bits = |x: &f32| if *x == 0.0 { 0 } else { x.to_bits() };
     let first = |what: String, a: &[f32], b: &[f32]| {
-        let at = (0..a.len().max(b.len())).find(|&i| a.get(i).map(|x| x.to_bits()) != b.get(i).map(|x| x.to_bits()))?;
+        let at = (0..a.len().max(b.len())).find(|&i| a.get(i).map(bits) != b.get(i).map(bits))?;
         Some(format!("{what} at {at}: expected {:?}, got {:?}", a.get(at), b.get(at)))
     };
     let recordings = expected.recordings.iter().zip(&got.recordings).enumerate();

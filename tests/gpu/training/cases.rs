@@ -187,7 +187,7 @@ fn wide() -> Case {
 
 /// A convolution of so many weights that samples are added up one after the other.
 fn many_weights() -> Case {
-    let first = input(&[1025, 1, 2], InputKind::Bits).conv2d(1026, 1).spiking(easy());
+    let first = input(&[1028, 1, 2], InputKind::Bits).conv2d(1026, 1).spiking(easy());
     let options = TrainOptions {
         loss: loss(LossKind::Mse, Over::Mean),
         optimiser: sgd(),

@@ -17,24 +17,29 @@ const SABOTAGES: &[Sabotage] = &[
         text.replace("any(shifted % g.stride != vec2<u32>(0u))", "false")
     }),
     ("weights of a convolution miss the last cell", "images", |_, text| {
-        text.replace("= steps_of(p.gradient) * cells;", "= steps_of(p.gradient) * cells - 1u;")
+        text.replace("= steps_of(p.gradient) * p.gradient.cells;", "= steps_of(p.gradient) * p.gradient.cells - 1u;")
     }),
-    ("a column of a convolution's weights is another's", "wide", |kernel, text| match kernel {
-        "conv_weight" => text.replace("TILE_COLUMNS + c * 8u + lane % 8u", "TILE_COLUMNS + c * 8u + lane / 8u"),
-        _ => text,
+    ("a column of a product is another's", "wide", |_, text| {
+        text.replace("return lane % ACROSS * COLUMNS;", "return lane / 8u % ACROSS * COLUMNS;")
+    }),
+    ("a product leaves out what came near last", "wide", |_, text| {
+        text.replace("first < depth; first += DEPTH", "first + DEPTH < depth; first += DEPTH")
+    }),
+    ("of four rows the second is the first", "many weights", |_, text| {
+        text.replace("vec4<u32>(0u, 1u, 2u, 3u)", "vec4<u32>(0u, 0u, 2u, 3u)")
     }),
     ("biases of a convolution get nothing", "residual", |_, text| {
         text.replace("p.geometry.bias == 1u && row == ROWS", "false")
     }),
     ("samples of many weights are taken for the first", "many weights", |_, text| {
-        text.replace("sums[place_of(own_row, group, output)] += own", "sums[place_of(own_row, group, output)] = own")
+        text.replace("sums[at] += sum;", "sums[at] = sum;")
     }),
     ("bit planes of an input are missing", "counts", |kernel, text| match kernel {
         "conv_weight" => text.replace("plane < IN.planes; plane++", "plane < 1u; plane++"),
         _ => text,
     }),
     ("linear weights miss the last step", "surrogate Triangle", |kernel, text| match kernel {
-        "linear_weight" => text.replace("t < steps_of(p.gradient); t++", "t + 1u < steps_of(p.gradient); t++"),
+        "linear_weight" => text.replace("window.samples * steps, Origin", "window.samples * steps - 1u, Origin"),
         _ => text,
     }),
     ("inputs of a convolution miss the last output", "residual", |_, text| {
