@@ -108,13 +108,37 @@ impl Geometry {
 shared!(Params as "Params" { geometry: Geometry, output: Edge, first: u32 });
 
 /// The shader.
-pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, GEOMETRY, CONV_SUM], reads: &[] }
+pub fn shader(p: &Params) -> Shader {
+    let pieces: &[_] = match p.is_product() {
+        true => &[include_str!("../../shaders/conv_real.wgsl"), GEOMETRY],
+        false => &[include_str!("../../shaders/conv.wgsl"), ELEMENTWISE, SUM, GEOMETRY, CONV_SUM],
+    };
+    Shader { pieces, reads: &[] }
 }
+
+/// Rows of a tile of the product, and inputs that are near at once.
+const TILE_ROWS: u64 = 64;
+pub(super) const CHUNK: u64 = 16;
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {
+    if p.is_product() {
+        let steps = if p.output.series == 1 { steps as u64 } else { 1 };
+        let outputs = u64::from(p.geometry.out_channels / p.geometry.groups);
+        // Of 16 invocations, which have one, two or four.
+        let columns = [16, 32].into_iter().find(|&most| outputs <= most).unwrap_or(64);
+        let rows = (steps * u64::from(p.output.cells)).div_ceil(TILE_ROWS);
+        return rows * outputs.div_ceil(columns) * u64::from(p.geometry.groups);
+    }
     elementwise_groups(&Edge { channels: p.geometry.out_channels, ..p.output }, steps)
+}
+
+impl Params {
+    /// Whether the shader is a tiled product: of reals, where there are enough of them to fill a tile.
+    pub(super) fn is_product(&self) -> bool {
+        let g = &self.geometry;
+        g.input.is_real() && g.input.channels / g.groups >= 16 && g.out_channels / g.groups >= 8
+    }
 }
 
 /// The plain twin.

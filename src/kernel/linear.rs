@@ -54,13 +54,28 @@ pub fn currents(input: &Edge, step: &[u32], weights: &[f32], out: &mut [f32], bl
 shared!(Params as "Params" { input: Edge, output: Edge, bias: u32, first: u32, count: u32, most_events: u32 });
 
 /// The shader.
-pub fn shader(_: &Params) -> Shader {
-    Shader { pieces: &[include_str!("../../shaders/linear.wgsl"), ELEMENTWISE, SUM, LINEAR_SUM], reads: &[] }
+pub fn shader(p: &Params) -> Shader {
+    let pieces: &[_] = match p.is_by_steps() {
+        true => &[include_str!("../../shaders/linear_real.wgsl")],
+        false => &[include_str!("../../shaders/linear.wgsl"), ELEMENTWISE, SUM, LINEAR_SUM],
+    };
+    Shader { pieces, reads: &[] }
 }
 
 /// Workgroups of a sample for so many steps.
 pub fn groups(p: &Params, steps: usize) -> u64 {
+    if p.is_by_steps() {
+        let steps = if p.output.series == 1 { steps } else { 1 };
+        return u64::from(p.count).div_ceil(256) * steps.div_ceil(8) as u64;
+    }
     elementwise_groups(&Edge { channels: p.count, ..p.output }, steps)
+}
+
+impl Params {
+    /// Whether the shader takes eight steps of 256 outputs in a workgroup: of reals, where there are so many outputs.
+    pub(super) fn is_by_steps(&self) -> bool {
+        self.input.is_real() && self.count >= 128
+    }
 }
 
 /// The plain twin.

@@ -45,7 +45,16 @@ impl Kernel {
         };
         let wide = self.frame().is_some_and(|frame| frame.wide > 1);
         match self {
+            Kernel::Conv(p) if p.is_product() => {
+                let g = &p.geometry;
+                let chunks = u64::from(g.input.channels / g.groups).div_ceil(super::conv::CHUNK);
+                u64::from(g.kernel[0] * g.kernel[1]) * chunks * (16 + super::conv::CHUNK * 5) + 32
+            }
             Kernel::Conv(p) => p.geometry.rounds(),
+            Kernel::Linear(p) if p.is_by_steps() => {
+                let words = u64::from(p.input.cells) * words_of(p.input.channels as usize) as u64;
+                words * (9 + 32 * 5) + 48
+            }
             Kernel::Linear(p) => linear(&p.input),
             Kernel::ConvSpike(p) => {
                 // An invocation sums once in a chunk.

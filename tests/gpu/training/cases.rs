@@ -185,6 +185,23 @@ fn wide() -> Case {
     Case::new("wide", second, false, options)
 }
 
+/// Gradients of inputs as products: of convolutions with up to 16, 32 and more channels, of more terms than one block of the
+/// canonical sum; of a linear layer with more inputs than a workgroup takes, and more steps.
+fn deep() -> Case {
+    let first = input(&[3, 7, 7], InputKind::Bits).conv2d(12, 3).padding(1).spiking(easy());
+    let second = first.conv2d(30, 3).padding(1).spiking(easy()).conv2d(37, 3).spiking(easy());
+    let third = second.conv2d(40, 1).spiking(easy()).flatten().linear(290).spiking(easy()).linear(4);
+    let options = TrainOptions {
+        loss: loss(LossKind::Mse, Over::Mean),
+        optimiser: sgd(),
+        surrogate: SurrogateKind::Triangle.into(),
+        steps: Some(10),
+        input_gradient: true,
+        ..Default::default()
+    };
+    Case::new("deep", third, false, options)
+}
+
 /// A convolution of so many weights that samples are added up one after the other.
 fn many_weights() -> Case {
     let first = input(&[1028, 1, 2], InputKind::Bits).conv2d(1026, 1).spiking(easy());

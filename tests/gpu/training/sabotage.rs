@@ -28,6 +28,19 @@ const SABOTAGES: &[Sabotage] = &[
     ("of four rows the second is the first", "many weights", |_, text| {
         text.replace("vec4<u32>(0u, 1u, 2u, 3u)", "vec4<u32>(0u, 0u, 2u, 3u)")
     }),
+    ("a product of reals is one block sum", "deep", |kernel, text| match kernel {
+        "conv" => text.replace("    if own != at {", "    if false {"),
+        _ => text,
+    }),
+    ("a product of reals misses the last inputs", "deep", |_, text| {
+        text.replace("if first + i < INPUTS {", "if first + i + 1u < INPUTS {")
+    }),
+    ("the last steps of a linear layer of reals are the first", "deep", |_, text| {
+        text.replace("begin + min(lane / 32u * 4u + i, steps - 1u)", "begin + min(i, steps - 1u)")
+    }),
+    ("a linear layer of reals is one block sum", "deep", |_, text| {
+        text.replace("if word > 0u && word % BLOCK_WORDS == 0u {", "if false {")
+    }),
     ("biases of a convolution get nothing", "residual", |_, text| {
         text.replace("p.geometry.bias == 1u && row == ROWS", "false")
     }),
@@ -130,7 +143,8 @@ fn every_sabotage_of_training_is_noticed() {
         let case = cases::case(case);
         let expected = train(&case, &Device::Reference);
         let got = train(&case, &Device::Gpu(gpu.with_edited_shaders(*edit)));
-        match difference(&expected, &got, TOLERANCE) {
+        let tolerance = if case.is_exact() { 0.0 } else { TOLERANCE };
+        match difference(&expected, &got, tolerance) {
             Some(difference) => println!("{name}: {difference}"),
             None => failed.push(name),
         }
