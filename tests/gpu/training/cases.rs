@@ -31,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         images(),
         residual(),
         wide(),
+        deep(),
         many_weights(),
         joined(),
         sequence(),
