@@ -18,6 +18,6 @@ const OUTPUTS: u32 = COUNT;
 @group(0) @binding(3) var<storage, read_write> output: array<u32>;
 @group(0) @binding(4) var<storage, read> events: array<u32>;
 
-fn result(t: u32, sample: u32, cell: u32, channel: u32) -> f32 {
+fn result(t: u32, sample: u32, cell: u32, channel: u32) -> Wide {
     return current(t, sample, cell, channel);
 }

@@ -130,7 +130,7 @@ pub fn groups(p: &Params, steps: usize) -> u64 {
         let rows = (steps * u64::from(p.output.cells)).div_ceil(TILE_ROWS);
         return rows * outputs.div_ceil(columns) * u64::from(p.geometry.groups);
     }
-    elementwise_groups(&Edge { channels: p.geometry.out_channels, ..p.output }, steps)
+    elementwise_groups(&Edge { channels: p.geometry.out_channels / p.wide(), ..p.output }, steps)
 }
 
 impl Params {
@@ -138,6 +138,12 @@ impl Params {
     pub(super) fn is_product(&self) -> bool {
         let g = &self.geometry;
         g.input.is_real() && g.input.channels / g.groups >= 16 && g.out_channels / g.groups >= 8
+    }
+
+    /// Output channels that an invocation sums for side by side.
+    pub(super) fn wide(&self) -> u32 {
+        let g = &self.geometry;
+        if !self.is_product() && (g.out_channels / g.groups).is_multiple_of(4) { 4 } else { 1 }
     }
 }
 

@@ -68,13 +68,18 @@ pub fn groups(p: &Params, steps: usize) -> u64 {
         let steps = if p.output.series == 1 { steps } else { 1 };
         return u64::from(p.count).div_ceil(256) * steps.div_ceil(8) as u64;
     }
-    elementwise_groups(&Edge { channels: p.count, ..p.output }, steps)
+    elementwise_groups(&Edge { channels: p.count / p.wide(), ..p.output }, steps)
 }
 
 impl Params {
     /// Whether the shader takes eight steps of 256 outputs in a workgroup: of reals, where there are so many outputs.
     pub(super) fn is_by_steps(&self) -> bool {
         self.input.is_real() && self.count >= 128
+    }
+
+    /// Outputs that an invocation sums for side by side: of few outputs it has one, so that more invocations are at work.
+    pub(super) fn wide(&self) -> u32 {
+        if !self.is_by_steps() && self.count >= 1024 && self.count.is_multiple_of(4) { 4 } else { 1 }
     }
 }
 

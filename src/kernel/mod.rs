@@ -190,7 +190,7 @@ impl Kernel {
         let mut out = String::new();
         self.write_parameters(&mut out);
         let frame = self.frame();
-        shader::wide(&mut out, frame.map_or(1, |frame| frame.wide));
+        shader::wide(&mut out, self.wide());
         if let Some(frame) = frame {
             shader::constant(&mut out, "SIZE", &frame.size);
             shader::constant(&mut out, "LANES", &frame.lanes);
@@ -217,6 +217,15 @@ impl Kernel {
             Kernel::Membrane(p) => Some(membrane::frame(p)),
             Kernel::RecurrentSpike(p) => Some(recurrent_spike::frame(p)),
             _ => None,
+        }
+    }
+
+    /// Output channels that an invocation sums for side by side.
+    fn wide(&self) -> u32 {
+        match self {
+            Kernel::Conv(p) => p.wide(),
+            Kernel::Linear(p) => p.wide(),
+            _ => self.frame().map_or(1, |frame| frame.wide),
         }
     }
 

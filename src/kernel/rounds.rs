@@ -50,12 +50,12 @@ impl Kernel {
                 let chunks = u64::from(g.input.channels / g.groups).div_ceil(super::conv::CHUNK);
                 u64::from(g.kernel[0] * g.kernel[1]) * chunks * (16 + super::conv::CHUNK * 5) + 32
             }
-            Kernel::Conv(p) => p.geometry.rounds(),
+            Kernel::Conv(p) => p.geometry.rounds() + 4,
             Kernel::Linear(p) if p.is_by_steps() => {
                 let words = u64::from(p.input.cells) * words_of(p.input.channels as usize) as u64;
                 words * (9 + 32 * 5) + 48
             }
-            Kernel::Linear(p) => linear(&p.input),
+            Kernel::Linear(p) => linear(&p.input) + 4,
             Kernel::ConvSpike(p) => {
                 // An invocation sums once in a chunk.
                 let current = p.geometry.rounds();

@@ -68,10 +68,12 @@ impl Shader {
 }
 
 /// How many output channels an invocation sums for, and the types that go with it.
-pub(super) fn wide(out: &mut String, wide: u32) {
+pub(crate) fn wide(out: &mut String, wide: u32) {
     constant(out, "WIDE", &wide);
     let of = |number: &str| if wide == 1 { number.to_owned() } else { format!("vec{wide}<{number}>") };
     let _ = writeln!(out, "alias Wide = {};\nalias WideBits = {};", of("f32"), of("u32"));
+    let one = if wide == 1 { "x" } else { "x[i]" };
+    let _ = writeln!(out, "fn one_of(x: WideBits, i: u32) -> u32 {{ return {one}; }}");
 }
 
 /// `const name: type = value;`

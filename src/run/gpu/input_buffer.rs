@@ -8,7 +8,7 @@ use super::context::Gpu;
 use super::pipelines::{self, Pipeline};
 use super::prepared::window_at;
 use crate::error::{Error, Result};
-use crate::kernel::shader::{ELEMENTWISE, constant};
+use crate::kernel::shader::{ELEMENTWISE, constant, wide};
 use crate::kernel::{Access, Edge, Element, Shader, SlotInfo, Window, elementwise_groups};
 use crate::shared::shared;
 
@@ -106,6 +106,7 @@ impl InputBuffer {
 fn text(p: &Params) -> String {
     let mut constants = String::new();
     constant(&mut constants, "p", p);
+    wide(&mut constants, 1);
     SHADER.text(&constants)
 }
 
