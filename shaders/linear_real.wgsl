@@ -56,8 +56,10 @@ fn main(
         let inputs = min(32u, IN.channels - channel);
         let row = word / CELL_WORDS * IN.channels + channel;
         workgroupBarrier();
+        // As many inputs in every word, so that compilers see how many: those that are not there are zero.
+        let own = row + lane % 32u;
+        values[lane % 32u * 2u + lane / 32u] = vec4<f32>(0.0);
         if lane % 32u < inputs {
-            let own = row + lane % 32u;
             values[lane % 32u * 2u + lane / 32u] = vec4<f32>(
                 bitcast<f32>(input[steps_at.x + own]),
                 bitcast<f32>(input[steps_at.y + own]),
@@ -72,11 +74,11 @@ fn main(
                 block[i] = vec4<f32>(0.0);
             }
         }
-        for (var k = 0u; k < inputs; k++) {
+        for (var k = 0u; k < 32u; k++) {
             let low = values[2u * k];
             let high = values[2u * k + 1u];
             for (var i = 0u; i < 4u; i++) {
-                let weight = weights[(row + k) * p.count + min(first_output + 64u * i, p.count - 1u)];
+                let weight = weights[min(row + k, ROWS - 1u) * p.count + min(first_output + 64u * i, p.count - 1u)];
                 block[2u * i] += fma(low, vec4<f32>(weight), vec4<f32>(negative_zero()));
                 if steps > 4u {
                     block[2u * i + 1u] += fma(high, vec4<f32>(weight), vec4<f32>(negative_zero()));

@@ -71,8 +71,9 @@ pub struct Circuit {
 /// The most steps that a spike may take.
 pub const MOST_DELAY: usize = (1 << 12) - 1;
 
-/// The most cells of a circuit: their accumulators, two each, have their number in a part of a word.
-pub const MOST_CELLS: usize = 1 << 24;
+/// The most cells of a circuit, whose accumulators, two each for every step that they look ahead, have numbers of one word.
+/// Stored synapses keep that number in a part of a word, beside the delay: with them there may be fewer, and an error says so.
+pub const MOST_CELLS: usize = 1 << 27;
 
 impl Circuit {
     /// An empty circuit, whose random numbers are drawn from `seed`.

@@ -22,6 +22,7 @@ mod products;
 mod propagate;
 mod rare;
 mod readout;
+mod regenerate;
 mod rows;
 mod sparse;
 mod steps;
@@ -49,6 +50,7 @@ enum FastKernel {
     Membrane(membrane::FastMembrane),
     Meter(meter::FastMeter),
     Propagate(propagate::FastPropagate),
+    Regenerate(regenerate::FastRegenerate),
     Readout(readout::FastReadout),
     Pool(pool::FastPool),
     Sparse(sparse::FastSparse),
@@ -104,6 +106,7 @@ impl FastKernel {
             FastKernel::Pool(kernel) => arch.dispatch(Call { kernel, window, slots }),
             FastKernel::Cells(kernel) => kernel.run(arch, window, slots),
             FastKernel::Propagate(kernel) => kernel.run(window, slots),
+            FastKernel::Regenerate(kernel) => kernel.run(window, slots),
             FastKernel::Conv(kernel) => kernel.run(arch, window, slots),
             FastKernel::Linear(kernel) => kernel.run(arch, window, slots),
             FastKernel::Meter(kernel) => arch.dispatch(Call { kernel, window, slots }),
@@ -183,6 +186,7 @@ fn fast_form<'a>(step: &Step, constants: impl Fn(usize) -> &'a [u32]) -> Option<
             let propagate = propagate::FastPropagate::new(p, constant(1)?, constant(2)?);
             Some(FastKernel::Propagate(propagate))
         }
+        Kernel::Regenerate(p) => Some(FastKernel::Regenerate(regenerate::FastRegenerate::new(p))),
         Kernel::Conv(p) => conv::FastConv::currents(p, constant(1)?).map(FastKernel::Conv),
         Kernel::ConvSpike(p) => conv::FastConv::spiking(p, constant(1)?, constant(2)?).map(FastKernel::Conv),
         Kernel::Linear(p) => linear::FastLinear::currents(p, constant(1)?).map(FastKernel::Linear),
