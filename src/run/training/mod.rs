@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::machine::Device;
 use super::profile::Profiler;
-#[cfg(feature = "gpu")]
 use crate::error::Result;
 use crate::plan::TrainingPlan;
 #[cfg(feature = "gpu")]
