@@ -105,8 +105,7 @@ fn values_of(row: u32, place: Place, origin: Origin) -> vec4<f32> {
         if cell == NONE {
             return vec4<f32>(0.0);
         }
-        let bits = input[cell + channel / 32u] >> (channel % 32u);
-        return vec4<f32>((vec4<u32>(bits) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u));
+        return four_spikes(input[cell + channel / 32u], channel);
     }
     return vec4<f32>(
         value_under(row, place, origin),
@@ -149,12 +148,5 @@ fn source_of(tap: u32, place: Place, sample: u32) -> u32 {
 
 fn slopes_of(column: u32, place: Place, origin: Origin) -> vec4<f32> {
     let cell = step_at(p.gradient, place.t, origin.sample) + place.cell * p.geometry.out_channels;
-    let first = cell + origin.group * OUTPUTS;
-    let last = OUTPUTS - 1u;
-    return vec4<f32>(
-        gradient[first + min(column, last)],
-        gradient[first + min(column + 1u, last)],
-        gradient[first + min(column + 2u, last)],
-        gradient[first + min(column + 3u, last)],
-    );
+    return four_slopes(cell + origin.group * OUTPUTS, column);
 }

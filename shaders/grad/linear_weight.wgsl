@@ -74,8 +74,7 @@ fn values_of(row: u32, place: Place, origin: Origin) -> vec4<f32> {
         // Neighbours in a word.
         let channel = row % p.input.channels;
         let word = row / p.input.channels * cell_words(p.input) + channel / 32u;
-        let bits = input[step + word] >> (channel % 32u);
-        return vec4<f32>((vec4<u32>(bits) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u));
+        return four_spikes(input[step + word], channel);
     }
     return vec4<f32>(
         value_of(row, step),
@@ -94,12 +93,5 @@ fn value_of(row: u32, step: u32) -> f32 {
 }
 
 fn slopes_of(column: u32, place: Place, origin: Origin) -> vec4<f32> {
-    let first = step_at(p.gradient, place.t, place.sample);
-    let last = OUTPUTS - 1u;
-    return vec4<f32>(
-        gradient[first + min(column, last)],
-        gradient[first + min(column + 1u, last)],
-        gradient[first + min(column + 2u, last)],
-        gradient[first + min(column + 3u, last)],
-    );
+    return four_slopes(step_at(p.gradient, place.t, place.sample), column);
 }

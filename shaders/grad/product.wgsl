@@ -4,7 +4,7 @@
 // A workgroup has a tile of the sums. Its operands come to workgroup memory DEPTH places at a time, while those before are
 // added up; an invocation brings four of either, and has four rows and COLUMNS columns. The kernel says FEW, whether an
 // invocation has fewer columns so that more sums go on at once, SPIKES, whether values are 0 or 1, how a number becomes a
-// `Place`, and what `values_of` four rows and `slopes_of` four columns are there.
+// `Place`, what `values_of` four rows and `slopes_of` four columns are there, and has OUTPUTS columns of `gradient`.
 
 const COLUMNS: u32 = select(4u, 1u, FEW);
 // Invocations of a workgroup along columns, and along rows.
@@ -68,6 +68,22 @@ fn product(row: u32, column: u32, depth: u32, origin: Origin, lane: u32, before:
         }
     }
     return sums;
+}
+
+// The gradients of four columns of a place, which begin at `first`; of those that are not there any.
+fn four_slopes(first: u32, column: u32) -> vec4<f32> {
+    let last = OUTPUTS - 1u;
+    return vec4<f32>(
+        gradient[first + min(column, last)],
+        gradient[first + min(column + 1u, last)],
+        gradient[first + min(column + 2u, last)],
+        gradient[first + min(column + 3u, last)],
+    );
+}
+
+// Four channels of a word of spikes, of which the first is a multiple of four.
+fn four_spikes(word: u32, channel: u32) -> vec4<f32> {
+    return vec4<f32>((vec4<u32>(word >> (channel % 32u)) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u));
 }
 
 // Products with a gradient, each rounded on its own: added to a zero that no compiler knows, they cannot be contracted with
