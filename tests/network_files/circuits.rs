@@ -227,7 +227,7 @@ fn faults_say_where_and_what() {
         ("[[population]]\nsize = 3".into(), &["population 1", "`name` is missing"]),
         (population("cell = \"IF_curr_exp\""), &["population `a`", "`size` is missing"]),
         (population("size = 0\ncell = \"IF_curr_exp\""), &["population `a`", "`size`", "from 1 to", "the integer 0"]),
-        (population("size = 99999999\ncell = \"IF_curr_exp\""), &["`size`", "99999999"]),
+        (population("size = 999999999\ncell = \"IF_curr_exp\""), &["`size`", "999999999"]),
         (population("size = 3"), &["population `a`", "`cell` is missing"]),
         (population("size = 3\ncell = \"IF_cur_exp\""), &["population `a`", "`IF_cur_exp`", "known are `IF_curr_exp`"]),
         (population("size = 3\ncells = 1"), &["population `a`", "unknown key `cells`", "`cell`"]),
