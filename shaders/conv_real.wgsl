@@ -18,8 +18,6 @@ const IN: Edge = p.geometry.input;
 const INPUTS: u32 = IN.channels / p.geometry.groups;
 const OUTPUTS: u32 = p.geometry.out_channels / p.geometry.groups;
 const TAPS: u32 = p.geometry.kernel.x * p.geometry.kernel.y;
-// Words of 32 channels whose terms make one block sum.
-const BLOCK_WORDS: u32 = 8u;
 
 const CHUNK: u32 = 16u;
 const CHUNKS: u32 = (INPUTS + CHUNK - 1u) / CHUNK;
@@ -108,18 +106,12 @@ fn main(
 
 // Four inputs of a chunk at a row; zero where there are none.
 fn values_of(chunk: u32, row: u32, group: u32, sample: u32, lane: u32, rows: u32) -> vec4<f32> {
-    let g = p.geometry;
-    let tap = chunk / CHUNKS;
     let first = chunk % CHUNKS * CHUNK + lane % 4u * 4u;
-    let cell = row % p.output.cells;
-    let at = vec2<u32>(cell / g.out_size.y, cell % g.out_size.y) * g.stride;
-    // In the padding before, this wraps to a large number.
-    let place = at + vec2<u32>(tap / g.kernel.y, tap % g.kernel.y) * g.dilation - g.pad;
-    if row >= rows || place.x >= g.in_size.x || place.y >= g.in_size.y {
+    let cell = source_of(row % p.output.cells, chunk / CHUNKS, step_at(IN, row / p.output.cells, sample));
+    if row >= rows || cell == NONE {
         return vec4<f32>(0.0);
     }
-    let step = step_at(IN, row / p.output.cells, sample);
-    let begin = step + (place.x * g.in_size.y + place.y) * IN.channels + group * INPUTS;
+    let begin = cell + group * INPUTS;
     var four = vec4<f32>(0.0);
     for (var i = 0u; i < 4u; i++) {
         if first + i < INPUTS {

@@ -7,6 +7,9 @@ struct Edge {
     series: u32,
 }
 
+// Words of 32 channels whose terms make one block sum of a current.
+const BLOCK_WORDS: u32 = 8u;
+
 fn words_of(channels: u32) -> u32 {
     return (channels + 31u) / 32u;
 }

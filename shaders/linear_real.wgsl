@@ -20,8 +20,6 @@ struct Params {
 const IN: Edge = p.input;
 const CELL_WORDS: u32 = (IN.channels + 31u) / 32u;
 const ROWS: u32 = IN.cells * IN.channels;
-// Words of 32 inputs whose terms make one block sum.
-const BLOCK_WORDS: u32 = 8u;
 const OUTPUTS: u32 = 256u;
 const STEPS: u32 = 8u;
 const TILES: u32 = (p.count + OUTPUTS - 1u) / OUTPUTS;

@@ -18,7 +18,6 @@ struct Params {
 
 const SLICE: u32 = 64u;
 const CHUNK: u32 = 8u;
-const BLOCK_WORDS: u32 = 8u;
 const SLICES: u32 = (p.count + SLICE - 1u) / SLICE;
 // Where biases begin, and the rows of synapses.
 const BIASES: u32 = SLICES + 1u;

@@ -5,9 +5,6 @@
 // the same bits, so they take the same branches. The kernel says where the words of its edge `IN` are, and how many spikes
 // are taken at once: 2 or 4, the more the longer loads take.
 
-// Words of 32 channels whose terms make one block sum.
-const BLOCK_WORDS: u32 = 8u;
-
 struct Sum {
     total: Wide,
     block: Wide,

@@ -26,8 +26,6 @@ const UNITS: u32 = 64u / LANES * 4u;
 // Columns that are in workgroup memory at once; neighbouring rows begin in different banks.
 const CHUNK: u32 = 16u;
 const PITCH: u32 = 17u;
-// Where a unit has no outputs under a tap.
-const NONE: u32 = 0xffffffffu;
 
 var<workgroup> tile: array<f32, LANES * PITCH>;
 

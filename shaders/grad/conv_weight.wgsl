@@ -100,7 +100,7 @@ fn values_of(row: u32, place: Place, origin: Origin) -> vec4<f32> {
         if row >= ROWS {
             return vec4<f32>(bias_value(row), 0.0, 0.0, 0.0);
         }
-        let cell = source_of(row / INPUTS, place, origin.sample);
+        let cell = source_of(place.cell, row / INPUTS, step_at(IN, place.t, origin.sample));
         let channel = origin.group * INPUTS + row % INPUTS;
         if cell == NONE {
             return vec4<f32>(0.0);
@@ -119,7 +119,7 @@ fn value_under(row: u32, place: Place, origin: Origin) -> f32 {
     if row >= ROWS {
         return bias_value(row);
     }
-    let cell = source_of(row / INPUTS, place, origin.sample);
+    let cell = source_of(place.cell, row / INPUTS, step_at(IN, place.t, origin.sample));
     if cell == NONE {
         return 0.0;
     }
@@ -129,21 +129,6 @@ fn value_under(row: u32, place: Place, origin: Origin) -> f32 {
 // What the biases are multiplied with; there is nothing behind them.
 fn bias_value(row: u32) -> f32 {
     return select(0.0, 1.0, p.geometry.bias == 1u && row == ROWS);
-}
-
-// In the padding there is nothing.
-const NONE: u32 = 0xffffffffu;
-
-// Where the input cell begins that an output cell has under a tap.
-fn source_of(tap: u32, place: Place, sample: u32) -> u32 {
-    let g = p.geometry;
-    let at = vec2<u32>(place.cell / g.out_size.y, place.cell % g.out_size.y) * g.stride;
-    // Before the first cell this wraps to a large number.
-    let source = at + vec2<u32>(tap / g.kernel.y, tap % g.kernel.y) * g.dilation - g.pad;
-    if source.x >= g.in_size.x || source.y >= g.in_size.y {
-        return NONE;
-    }
-    return step_at(IN, place.t, sample) + (source.x * g.in_size.y + source.y) * cell_words(IN);
 }
 
 fn slopes_of(column: u32, place: Place, origin: Origin) -> vec4<f32> {

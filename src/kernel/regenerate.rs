@@ -51,6 +51,13 @@ pub fn groups(p: &Params, _steps: usize) -> u64 {
     p.groups.into()
 }
 
+impl Params {
+    /// Words of the ring of one sample.
+    pub fn ring_words(&self) -> usize {
+        2 * self.cells as usize * self.ring as usize
+    }
+}
+
 /// The plain twin: of the first step of the window.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (events, tables) = (slots.words(0), slots.words(1));
@@ -59,7 +66,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let of_step = 2 * p.cells as usize;
     for sample in 0..window.batch {
         let list = &events[sample * list_words(p.cells as usize)..];
-        let ring = &mut ring[sample * of_step * p.ring as usize..][..of_step * p.ring as usize];
+        let ring = &mut ring[sample * p.ring_words()..][..p.ring_words()];
         for &cell in &list[1..=list[0] as usize] {
             for rule in rules.iter().filter(|rule| rule.has_source(cell)) {
                 rule.synapses(tables, cell, |synapse| {

@@ -49,7 +49,7 @@ struct Drawn {
 
 impl FastRegenerate {
     pub fn new(p: &Params) -> FastRegenerate {
-        let words = 2 * p.cells as usize * p.ring as usize;
+        let words = p.ring_words();
         let part = words.div_ceil(MOST_PARTS).max(PART_WORDS).next_power_of_two();
         // Not more memory than the accumulators take.
         let sorted = (words / 2).clamp(WORTH_A_THREAD, MOST_SORTED);
@@ -63,7 +63,7 @@ impl FastRegenerate {
     pub fn run(&self, window: Window, slots: &mut Bindings<'_>) {
         let (events, tables) = (slots.words(0), slots.words(1));
         let ring = slots.words_mut(2);
-        let words = 2 * self.p.cells as usize * self.p.ring as usize;
+        let words = self.p.ring_words();
         for sample in 0..window.batch {
             let list = &events[sample * list_words(self.p.cells as usize)..];
             let step = Step {

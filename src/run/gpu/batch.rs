@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::context::Gpu;
 use super::prepared::{Prepared, Room};
 use super::readback::{self, Left, Wanted};
-use super::schedule::{Dispatch, Schedule};
+use super::schedule::Schedule;
 use super::timestamps::{self, Timestamps};
 use super::upload::upload;
 use crate::error::Result;
@@ -100,7 +100,7 @@ impl GpuMachine {
         for chunk in chunks {
             results.extend(chunk.finish(&self.gpu, &plan).await?);
         }
-        self.collect_times(&plan).await?;
+        timestamps::collect(self.timestamps.as_ref(), &self.gpu, &plan).await?;
         Ok(results)
     }
 
@@ -114,16 +114,8 @@ impl GpuMachine {
         chunk.submit(Queue { prepared, timestamps: self.timestamps.as_ref() }, &[sample], self.clock).await?;
         self.clock += self.plan.steps_of(sample) as u64;
         let result = chunk.finish(&self.gpu, &self.plan).await?.pop().unwrap_or_default();
-        self.collect_times(&self.plan).await?;
+        timestamps::collect(self.timestamps.as_ref(), &self.gpu, &self.plan).await?;
         Ok(result)
-    }
-
-    /// Waits for the times of dispatches, where they are taken.
-    async fn collect_times(&self, plan: &Plan) -> Result<()> {
-        match &self.timestamps {
-            Some(timestamps) => timestamps.collect(&self.gpu, plan).await,
-            None => Ok(()),
-        }
     }
 
     /// The state of the stream; `None` where it has not begun.
@@ -322,28 +314,15 @@ impl Queue<'_> {
                 upload(gpu, prepared.buffer(plan.input), &edge, window, rows);
             }
             prepared.tell(&schedule);
-            let label = wgpu::CommandEncoderDescriptor { label: Some(&plan.name) };
-            let mut encoder = gpu.device().create_command_encoder(&label);
+            let mut encoder = prepared.encoder();
             if window.at == 0 && rows.is_some() {
                 prepared.clear_counters(&mut encoder, window.batch);
             }
-            let ends = (1..schedule.dispatches.len()).filter(|&i| schedule.dispatches[i].breaks);
-            let mut begin = 0;
-            for end in ends {
-                self.record(&mut encoder, &schedule.dispatches[begin..end]);
-                let full = std::mem::replace(&mut encoder, gpu.device().create_command_encoder(&label));
-                gpu.queue().submit([full.finish()]);
-                begin = end;
-            }
-            self.record(&mut encoder, &schedule.dispatches[begin..]);
+            let mut encoder = timestamps::record(self.timestamps, prepared, &schedule, encoder);
             let left = readback::results(prepared, window, wanted, &mut encoder);
             let submission = gpu.queue().submit([encoder.finish()]);
             left.map(|left| left.submitted(submission))
         })
         .await
-    }
-
-    fn record(self, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
-        timestamps::record(self.timestamps, self.prepared, encoder, dispatches);
     }
 }

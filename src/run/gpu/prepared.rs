@@ -205,6 +205,11 @@ impl Prepared {
         }
     }
 
+    /// An encoder for its dispatches.
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
+        self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(&self.plan.name) })
+    }
+
     /// Records dispatches as one pass.
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]) {
         let descriptor = wgpu::ComputePassDescriptor { label: Some(&self.plan.name), timestamp_writes: None };

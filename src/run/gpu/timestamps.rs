@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::context::Gpu;
 use super::mapped;
 use super::prepared::Prepared;
-use super::schedule::Dispatch;
+use super::schedule::{Dispatch, Schedule};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::run::profile::{Profiler, Span};
@@ -14,18 +14,39 @@ use crate::run::profile::{Profiler, Span};
 /// Dispatches that one query set times: it may hold 4096 timestamps.
 const MOST: usize = 2048;
 
-/// Records dispatches: as one pass, or each timed where times are taken.
+/// Records the dispatches of a schedule, each timed where times are taken, and submits what is full; the last part is left in
+/// the encoder that comes back.
 pub(super) fn record(
     timestamps: Option<&Timestamps>,
     prepared: &Prepared,
-    encoder: &mut wgpu::CommandEncoder,
-    dispatches: &[Dispatch],
-) {
-    match timestamps {
+    schedule: &Schedule,
+    mut encoder: wgpu::CommandEncoder,
+) -> wgpu::CommandEncoder {
+    let record = |encoder: &mut wgpu::CommandEncoder, dispatches: &[Dispatch]| match timestamps {
         Some(timestamps) => {
             dispatches.chunks(MOST).for_each(|part| timestamps.record(prepared, encoder, part));
         }
         None => prepared.record(encoder, dispatches),
+    };
+    let mut begin = 0;
+    for end in (1..schedule.dispatches.len()).filter(|&at| schedule.dispatches[at].breaks) {
+        record(&mut encoder, &schedule.dispatches[begin..end]);
+        let full = std::mem::replace(&mut encoder, prepared.encoder());
+        prepared.gpu.queue().submit([full.finish()]);
+        begin = end;
+    }
+    record(&mut encoder, &schedule.dispatches[begin..]);
+    encoder
+}
+
+/// Waits for the times of what was recorded and submitted, where times are taken.
+///
+/// # Errors
+/// A device that is lost.
+pub(super) async fn collect(timestamps: Option<&Timestamps>, gpu: &Gpu, plan: &Plan) -> Result<()> {
+    match timestamps {
+        Some(timestamps) => timestamps.collect(gpu, plan).await,
+        None => Ok(()),
     }
 }
 
@@ -99,7 +120,7 @@ impl Timestamps {
     ///
     /// # Errors
     /// A device that is lost.
-    pub async fn collect(&self, gpu: &Gpu, plan: &Plan) -> Result<()> {
+    async fn collect(&self, gpu: &Gpu, plan: &Plan) -> Result<()> {
         let pending = self.pending.lock().map(|mut pending| std::mem::take(&mut *pending)).unwrap_or_default();
         let period = f64::from(gpu.queue().get_timestamp_period());
         for Pending { steps, staging, submitted } in pending {

@@ -116,11 +116,10 @@ impl GpuTraining {
             return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
         };
         let Holds::Edge(edge) = self.plan.buffers[buffer].holds else { return Ok(()) };
-        let rows: Vec<&[f32]> = gradient.chunks_exact(edge.elements()).collect();
         let (prepared, schedule) = (self.prepared()?, self.schedule(self.samples, Part::Back));
         let work = || {
-            write_steps(&self.gpu, prepared.buffer(buffer), &edge, &rows);
-            self.submit(prepared, &schedule, self.encoder());
+            write_steps(&self.gpu, prepared.buffer(buffer), &edge, gradient);
+            self.submit(prepared, &schedule, prepared.encoder());
         };
         self.gpu.checked(&format!("gradients of `{}`", self.plan.name), work).await?;
         // The settings, so that there is something to wait for.
@@ -128,7 +127,7 @@ impl GpuTraining {
         let sources: Vec<_> = looked_at.iter().map(|&constant| self.constant(constant)).collect();
         let words = mapped::mapped(&self.gpu, &sources).await?;
         self.known = looked_at.into_iter().zip(words).collect();
-        self.collect_times().await
+        timestamps::collect(self.timestamps.as_ref(), &self.gpu, &self.plan).await
     }
 
     /// What an edge holds of the last batch.
@@ -155,8 +154,8 @@ impl GpuTraining {
         self.known.clear();
         let schedule = self.schedule(1, Part::End);
         let prepared = self.prepared()?;
-        self.gpu.checked("a step of the optimiser", || self.submit(prepared, &schedule, self.encoder())).await?;
-        self.collect_times().await
+        self.gpu.checked("a step of the optimiser", || self.submit(prepared, &schedule, prepared.encoder())).await?;
+        timestamps::collect(self.timestamps.as_ref(), &self.gpu, &self.plan).await
     }
 
     /// Memory for a batch, or for as much of it as fits.
@@ -189,10 +188,6 @@ impl GpuTraining {
         Window { batch: samples, start: 0, steps: self.plan.request.steps, at: 0, clock: 0 }
     }
 
-    fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(&self.plan.name) })
-    }
-
     /// The gradients of some samples, added to what is there.
     async fn part_of(&mut self, batch: &Batch<'_>, own: Range<usize>, result: &mut BatchResult) -> Result<()> {
         let (prepared, samples) = (self.prepared()?, own.len());
@@ -205,7 +200,7 @@ impl GpuTraining {
             let each = batch.labels[own.clone()].iter().zip(&batch.seeds[own.clone()]);
             let facts: Vec<u32> = each.flat_map(|(label, seed)| [*label, *seed]).collect();
             self.gpu.queue().write_buffer(prepared.buffer(self.training.facts), 0, bytemuck::cast_slice(&facts));
-            let mut encoder = self.encoder();
+            let mut encoder = prepared.encoder();
             self.clear(prepared, &mut encoder, own.start == 0, samples);
             self.submit(prepared, &schedule, encoder);
         };
@@ -252,15 +247,7 @@ impl GpuTraining {
             }
         }
         self.known = looked_at.into_iter().zip(words).collect();
-        self.collect_times().await
-    }
-
-    /// Waits for the times of dispatches, where they are taken.
-    async fn collect_times(&self) -> Result<()> {
-        match &self.timestamps {
-            Some(timestamps) => timestamps.collect(&self.gpu, &self.plan).await,
-            None => Ok(()),
-        }
+        timestamps::collect(self.timestamps.as_ref(), &self.gpu, &self.plan).await
     }
 
     /// What the host looks at after every batch.
@@ -275,18 +262,9 @@ impl GpuTraining {
     }
 
     /// Submits dispatches, behind what has been recorded.
-    fn submit(&self, prepared: &Prepared, schedule: &Schedule, mut encoder: wgpu::CommandEncoder) {
-        let record = |encoder: &mut wgpu::CommandEncoder, dispatches| {
-            timestamps::record(self.timestamps.as_ref(), prepared, encoder, dispatches);
-        };
+    fn submit(&self, prepared: &Prepared, schedule: &Schedule, encoder: wgpu::CommandEncoder) {
         prepared.tell(schedule);
-        let mut begin = 0;
-        for end in (1..schedule.dispatches.len()).filter(|&at| schedule.dispatches[at].breaks) {
-            record(&mut encoder, &schedule.dispatches[begin..end]);
-            self.gpu.queue().submit([std::mem::replace(&mut encoder, self.encoder()).finish()]);
-            begin = end;
-        }
-        record(&mut encoder, &schedule.dispatches[begin..]);
+        let encoder = timestamps::record(self.timestamps.as_ref(), prepared, schedule, encoder);
         self.gpu.queue().submit([encoder.finish()]);
     }
 }

@@ -20,15 +20,13 @@ pub(super) fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, window: Wind
     gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
 }
 
-/// Writes steps of samples, one behind the other, `[time, sample]`, each in people's order.
-pub(super) fn write_steps(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, steps: &[&[f32]]) {
-    if lies_packed(edge) && write_as_they_are(gpu, buffer, steps) {
+/// Writes steps of samples that lie one behind the other, `[time, sample]`, each in people's order.
+pub(super) fn write_steps(gpu: &Gpu, buffer: &wgpu::Buffer, edge: &Edge, steps: &[f32]) {
+    if lies_packed(edge) && write_as_they_are(gpu, buffer, &[steps]) {
         return;
     }
-    let mut words = vec![0; edge.step_words() * steps.len()];
-    for (step, words) in steps.iter().zip(words.chunks_exact_mut(edge.step_words())) {
-        pack(edge, step, words);
-    }
+    let mut words = vec![0; steps.len() / edge.elements() * edge.step_words()];
+    pack(edge, steps, &mut words);
     gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
 }
 
