@@ -1,5 +1,7 @@
 //! The slots of a dispatch, resolved to memory.
 
+use super::{Edge, Window};
+
 /// How a kernel uses a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -50,6 +52,8 @@ pub struct Bindings<'a> {
 #[derive(Debug)]
 enum Bound<'a> {
     Read(&'a [u32]),
+    /// For reading, with so many words from a step to the next.
+    Apart(&'a [u32], usize),
     Write(&'a mut [u32]),
 }
 
@@ -57,6 +61,11 @@ impl<'a> Bindings<'a> {
     /// Binds the next slot for reading.
     pub fn push_read(&mut self, data: &'a [u32]) {
         self.slots.push(Bound::Read(data));
+    }
+
+    /// Binds the next slot for reading: an edge of which a step begins so many words after the one before.
+    pub fn push_apart(&mut self, data: &'a [u32], words: usize) {
+        self.slots.push(Bound::Apart(data, words));
     }
 
     /// Binds the next slot for writing.
@@ -69,6 +78,17 @@ impl<'a> Bindings<'a> {
         match self.slots.get(slot) {
             Some(Bound::Read(data)) => data,
             _ => &[],
+        }
+    }
+
+    /// A step of a sample in a slot that holds an edge.
+    pub fn step(&self, slot: usize, edge: &Edge, window: Window, t: usize, sample: usize) -> &'a [u32] {
+        match self.slots.get(slot) {
+            Some(Bound::Apart(data, words)) => {
+                let step = if edge.series == 1 { window.start + t } else { 0 };
+                &data[step * words + sample * edge.step_words()..][..edge.step_words()]
+            }
+            _ => edge.step(self.words(slot), window, t, sample),
         }
     }
 

@@ -4,8 +4,17 @@ use super::fast::Fast;
 use crate::kernel::{Access, Bindings, Window};
 use crate::plan::{Plan, Slot, Step};
 
+/// Memory of somebody else that is read in place of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lent<'a> {
+    pub buffer: usize,
+    pub words: &'a [u32],
+    /// Words from a step to the next, where there are others between them.
+    pub apart: Option<usize>,
+}
+
 /// Runs a step: written buffers are taken out of their `slots`, so that the others can be read meanwhile. `constants` gives
-/// the memory that all samples share; `input` is that of the plan, where it was not taken in.
+/// the memory that all samples share; what is `lent` was not taken in.
 pub(super) fn run_step<'a>(
     plan: &Plan,
     step: &Step,
@@ -13,7 +22,7 @@ pub(super) fn run_step<'a>(
     window: Window,
     slots: &mut [Vec<u32>],
     constants: impl Fn(usize) -> &'a [u32],
-    input: Option<&[u32]>,
+    lent: &[Lent<'_>],
 ) {
     let words = |buffer: usize| plan.buffers[buffer].holds.words(plan.window_steps(), window.batch);
     let bound = || step.bind.iter().zip(step.kernel.slots());
@@ -35,10 +44,11 @@ pub(super) fn run_step<'a>(
                     bindings.push_write(&mut memory[..words(b)]);
                 }
             }
-            Slot::Buffer(b) => bindings.push_read(match input {
-                Some(input) if b == plan.input => input,
-                _ => &slots[plan.buffers[b].slot][..words(b)],
-            }),
+            Slot::Buffer(b) => match lent.iter().find(|lent| lent.buffer == b) {
+                Some(Lent { words, apart: Some(apart), .. }) => bindings.push_apart(words, *apart),
+                Some(Lent { words, .. }) => bindings.push_read(words),
+                None => bindings.push_read(&slots[plan.buffers[b].slot][..words(b)]),
+            },
         }
     }
     if !fast.is_some_and(|(fast, number)| fast.run(number, window, &mut bindings)) {

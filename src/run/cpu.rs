@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use super::bound::run_step;
+use super::bound::{Lent, run_step};
 use super::collect::SampleResult;
 use super::confident::Confident;
 use super::fast::Fast;
@@ -221,7 +221,8 @@ impl Workspace {
         input: Option<&[u32]>,
     ) {
         let constants = |constant: usize| plan.constants[constant].words.as_slice();
-        run_step(plan, step, fast, Window { batch: self.batch, ..window }, &mut self.slots, constants, input);
+        let lent = input.map(|words| Lent { buffer: plan.input, words, apart: None });
+        run_step(plan, step, fast, Window { batch: self.batch, ..window }, &mut self.slots, constants, lent.as_slice());
     }
 }
 

@@ -28,12 +28,9 @@ pub(super) const WORTH_THREADS: usize = 1 << 19;
 
 /// Where the first value is that does not fit.
 fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize> {
-    // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
-    const CHUNK: usize = 1024;
-    let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & fits(x));
-    let all_good = AtomicBool::new(true);
+    let (arch, all_good) = (pulp::Arch::new(), AtomicBool::new(true));
     let look = |values: &[f32]| {
-        if !values.chunks(CHUNK).all(good) {
+        if !arch.dispatch(AllFit { values, fits: &fits }) {
             all_good.store(false, Ordering::Relaxed);
         }
     };
@@ -43,4 +40,22 @@ fn first_bad(values: &[f32], fits: impl Fn(f32) -> bool + Sync) -> Option<usize>
         spread::each(values.chunks(WORTH_THREADS / 8), look)
     }
     if all_good.into_inner() { None } else { values.iter().position(|&x| !fits(x)) }
+}
+
+/// Whether values fit, to be dispatched.
+struct AllFit<'a, F> {
+    values: &'a [f32],
+    fits: &'a F,
+}
+
+impl<F: Fn(f32) -> bool> pulp::NullaryFnOnce for AllFit<'_, F> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        // All of a chunk are looked at, without a branch between them, so that they are looked at side by side.
+        let good = |chunk: &[f32]| chunk.iter().fold(true, |good, &x| good & (self.fits)(x));
+        let (chunks, rest) = self.values.as_chunks::<1024>();
+        chunks.iter().all(|chunk| good(chunk)) & good(rest)
+    }
 }

@@ -18,6 +18,8 @@
 //! # Ok::<(), saltatory::Error>(())
 //! ```
 
+use std::borrow::Borrow;
+
 use super::Trainer;
 use super::trainer::{InMemory, no_plan};
 use crate::error::{Error, Result};
@@ -42,9 +44,47 @@ impl Trainer {
     /// # Errors
     /// Samples that do not fit; a batch that does not fit on the device as a whole.
     pub fn forward(&mut self, samples: &[&[f32]]) -> Result<ForwardReport> {
+        self.forward_of(samples, false)
+    }
+
+    /// A batch forward and back: [`Trainer::forward`], then [`Trainer::backward`] with the gradient that `gradient` makes of
+    /// the [`Trainer::outputs`]. Samples are not kept between the two, but read again.
+    ///
+    /// ```
+    /// use saltatory::{Network, Tensor, neuron::Lif, train::{Trainer, TrainOptions}};
+    ///
+    /// let network = Network::new([2]).linear(3).spiking(Lif::tau(2.0)).steps(4).build()?;
+    /// let mut trainer = Trainer::new(network, TrainOptions::default())?;
+    /// let report = trainer.forward_backward(&[&[0.5, 1.0], &[1.0, 0.0]], |trainer| {
+    ///     let outputs = trainer.outputs()?;
+    ///     Tensor::new(outputs.shape(), outputs.data().iter().map(|x| 2.0 * (x - 1.0)).collect())
+    /// })?;
+    /// assert_eq!(report.samples, 2);
+    /// trainer.optimise()?;
+    /// # Ok::<(), saltatory::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of these two, and what `gradient` returns.
+    pub fn forward_backward<G: Borrow<Tensor>>(
+        &mut self,
+        samples: &[&[f32]],
+        gradient: impl FnOnce(&Trainer) -> Result<G>,
+    ) -> Result<ForwardReport> {
+        let report = self.forward_of(samples, true)?;
+        let back = gradient(self).and_then(|gradient| self.backward_of(gradient.borrow(), samples));
+        if back.is_err() {
+            // There is nothing from which it could go back later.
+            self.in_memory = None;
+        }
+        back.map(|()| report)
+    }
+
+    /// A batch forward; whether its samples `stay` where they are until it goes back.
+    fn forward_of(&mut self, samples: &[&[f32]], stay: bool) -> Result<ForwardReport> {
         let (steps, constant) = self.check_samples(samples)?;
         self.prepare(steps, constant, None)?;
-        let result = self.steps_of(samples, &vec![0; samples.len()], samples.len())?;
+        let result = self.steps_of(samples, &vec![0; samples.len()], samples.len(), stay)?;
         let firing_rates = self.firing_rates(&result, samples.len())?;
         self.in_memory = Some(InMemory { samples: samples.len(), constant, back: false });
         Ok(ForwardReport { samples: samples.len(), firing_rates })
@@ -73,6 +113,11 @@ impl Trainer {
     /// # Errors
     /// No batch has gone forward since the last went back. A gradient of another shape, or that is not finite.
     pub fn backward(&mut self, gradient: &Tensor) -> Result<()> {
+        self.backward_of(gradient, &[])
+    }
+
+    /// The batch back; `samples` are its own where they stayed.
+    fn backward_of(&mut self, gradient: &Tensor, samples: &[&[f32]]) -> Result<()> {
         let (shape, _, buffer) = self.own_loss()?;
         if self.in_memory.is_some_and(|batch| batch.back) {
             return Err(Error::Request("the batch has gone back: call `forward` before `backward`".into()));
@@ -93,9 +138,9 @@ impl Trainer {
                 for step in gradient.data().chunks_exact(sum.len()) {
                     sum.iter_mut().zip(step).for_each(|(sum, of)| *sum += of);
                 }
-                machine.back(&sum)?;
+                machine.back(&sum, samples)?;
             }
-            _ => machine.back(gradient.data())?,
+            _ => machine.back(gradient.data(), samples)?,
         }
         self.learned.take(plan, machine, &self.network)?;
         if let Some(batch) = &mut self.in_memory {

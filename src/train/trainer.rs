@@ -141,7 +141,7 @@ impl Trainer {
                 format!("its statistics are those of a whole batch: expected {of} samples at once, got {n}"),
             ));
         }
-        let result = self.steps_of(samples, labels, of)?;
+        let result = self.steps_of(samples, labels, of, true)?;
         let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
         self.learned.take(plan, machine, &self.network)?;
         let loss = result.losses.iter().map(|&x| f64::from(x)).sum::<f64>() / samples.len() as f64;
@@ -168,7 +168,13 @@ impl Trainer {
     }
 
     /// A batch by the plan that is prepared, with `of` samples in all until the optimiser follows.
-    pub(super) fn steps_of(&mut self, samples: &[&[f32]], labels: &[u32], of: usize) -> Result<BatchResult> {
+    pub(super) fn steps_of(
+        &mut self,
+        samples: &[&[f32]],
+        labels: &[u32],
+        of: usize,
+        stay: bool,
+    ) -> Result<BatchResult> {
         let seed = mask::hash(self.options.seed as u32, (self.options.seed >> 32) as u32, self.steps as u32, 0);
         let seeds: Vec<u32> =
             (0..samples.len() as u32).map(|at| mask::hash(seed, 0, 0, self.accumulated + at)).collect();
@@ -176,7 +182,7 @@ impl Trainer {
         self.in_memory = None;
         let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
         machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
-        let result = machine.steps(&Batch { samples, labels, seeds: &seeds })?;
+        let result = machine.steps(&Batch { samples, labels, seeds: &seeds, stay })?;
         self.accumulated += samples.len() as u32;
         Ok(result)
     }

@@ -90,6 +90,33 @@ fn the_host_computes_what_the_plan_would() {
 }
 
 #[test]
+fn samples_that_stay_give_the_same_bits() {
+    // Neurons alone read their currents and their gradients where the host has them.
+    let alone = [Network::new([150]).spiking(Lif::tau(2.0)), Network::new([2, 5, 3]).spiking(Lif::tau(2.0))];
+    let alone = alone.map(|builder| network(builder.steps(STEPS)));
+    for network in networks().into_iter().chain(alone) {
+        let samples = samples(&network, BATCH, STEPS, 1);
+        let mut all = Vec::new();
+        for (device, threads) in [(Device::Reference, 1), (Device::Cpu, 1), (Device::Cpu, 3)] {
+            let options = TrainOptions { device, threads: Some(threads), input_gradient: true, ..Default::default() };
+            let mut kept = Trainer::new(network.clone(), options.clone()).unwrap();
+            let forward = kept.forward(&views(&samples)).unwrap();
+            kept.backward(&gradient(&kept.outputs().unwrap())).unwrap();
+            let mut stay = Trainer::new(network.clone(), options).unwrap();
+            let mut outputs = None;
+            let report = stay.forward_backward(&views(&samples), |trainer| {
+                outputs = Some(trainer.outputs()?);
+                Ok(gradient(outputs.as_ref().unwrap()))
+            });
+            assert_eq!((report.unwrap(), outputs), (forward, Some(kept.outputs().unwrap())));
+            all.extend([bits(&mut kept), bits(&mut stay)]);
+        }
+        assert!(all.iter().all(|other| *other == all[0]));
+        assert!(all[0].0.iter().all(|(_, bits)| bits.iter().any(|&x| x != 0)));
+    }
+}
+
+#[test]
 fn an_output_that_holds_for_all_steps_gets_the_gradients_of_all() {
     let network = network(Network::new([7]).linear(3).steps(STEPS));
     let samples = samples(&network, BATCH, 1, 1);
@@ -147,6 +174,13 @@ fn what_is_out_of_turn_is_said() {
     says(trainer.backward(&Tensor::filled(shape, f32::NAN)).unwrap_err(), "not finite: NaN at 0");
     trainer.backward(&zeros).unwrap();
     says(trainer.backward(&zeros).unwrap_err(), "gone back");
+    // A batch of which the gradient was refused has nothing to go back from.
+    let refused = trainer.forward_backward(&views(&samples), |_| Ok(Tensor::filled(shape, f32::NAN)));
+    says(refused.unwrap_err(), "not finite: NaN at 0");
+    says(trainer.backward(&zeros).unwrap_err(), "forward");
+    let failed =
+        trainer.forward_backward(&views(&samples), |_| Err::<Tensor, _>(saltatory::Error::Request("no".into())));
+    says(failed.unwrap_err(), "no");
     trainer.step(&views(&samples), &LABELS).unwrap();
     says(trainer.outputs().unwrap_err(), "forward");
     // A population alone has nothing that learns, but an input.

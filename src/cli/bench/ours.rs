@@ -203,8 +203,7 @@ impl Ours {
         match &mut self.computer {
             Computer::Trainer(trainer, labels) => Ok(Some(trainer.step(&rows, labels)?.loss)),
             Computer::Given(trainer, gradient) => {
-                trainer.forward(&rows)?;
-                trainer.backward(gradient)?;
+                trainer.forward_backward(&rows, |_| Ok(&*gradient))?;
                 Ok(None)
             }
             Computer::Session(_) => Err(Error::Request("a workload of training was expected".into())),

@@ -85,7 +85,7 @@ impl Params {
 /// The plain twin.
 pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
     let (input, coefficients) = (slots.words(0), slots.values::<Coefficients>(1));
-    let (gradient, traces) = (slots.values::<f32>(2), slots.values::<f32>(3));
+    let traces = slots.values::<f32>(3);
     let (carry, output, learned) = (slots.reals_mut(4), slots.reals_mut(5), slots.reals_mut(6));
     let edge = p.population.output;
     let (cells, channels) = (edge.cells as usize, edge.channels as usize);
@@ -119,7 +119,7 @@ pub fn run(p: &Params, window: Window, slots: &mut Bindings<'_>) {
                 for t in (0..window.steps).rev() {
                     let stepped = c.step(flags, &mut before[t].clone(), x(t));
                     let passing = p.passing(kind, stepped.h, c.threshold);
-                    let of_output = gradient[at(&p.gradient, t)];
+                    let of_output = f32::from_bits(slots.step(2, &p.gradient, window, t, sample)[neuron]);
                     let of = c.step_back(flags, before[t], x(t), stepped, passing, of_output, &mut back);
                     of_coefficients.iter_mut().zip(of).for_each(|(sum, of)| *sum += of);
                     sum += back.x;

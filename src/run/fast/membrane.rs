@@ -8,7 +8,7 @@ use crate::kernel::{Bindings, TALLY_WORDS, Window, membrane};
 use crate::run::spread;
 
 /// Words of spikes that are computed together: their potentials are half of the first cache.
-const TILE: usize = 64;
+const TILE: usize = 128;
 
 /// A population.
 #[derive(Debug)]
@@ -147,13 +147,14 @@ impl FastMembrane {
         }
         let own = words.start - piece.words.start..words.end - piece.words.start;
         for t in 0..window.steps {
-            let step: &[f32] = bytemuck::cast_slice(self.p.input.step(input, window, t, sample));
+            let step = |t| bytemuck::cast_slice::<u32, f32>(self.p.input.step(input, window, t, sample));
             let out = &mut piece.output[t][own.clone()];
             if self.neurons.are_alike() && parts == 1 {
-                let x = step[words.start * BLOCK..words.end * BLOCK].as_chunks().0;
+                let x = |t| step(t)[words.start * BLOCK..words.end * BLOCK].as_chunks().0;
+                let x = [x(t), x((t + 1).min(window.steps - 1))];
                 self.neurons.step_all(states, x, out, &mut piece.counted);
             } else {
-                self.step(states, step, words.clone(), out, &mut piece.counted);
+                self.step(states, step(t), words.clone(), out, &mut piece.counted);
             }
         }
         let all = words.flat_map(|word| (0..parts).map(move |part| (word, part)));

@@ -18,6 +18,7 @@ mod membrane;
 mod meter;
 mod neuron;
 mod pool;
+mod prefetch;
 mod products;
 mod propagate;
 mod rare;

@@ -1,5 +1,6 @@
 //! Neurons of a block of channels, side by side.
 
+use super::prefetch::prefetch;
 use super::{BLOCK, rare};
 use crate::kernel::{Edge, Population, Window};
 use crate::neuron::affine::{Coefficients, flag};
@@ -54,7 +55,8 @@ pub(super) struct Neurons {
     alike: bool,
     /// Whether a spike sets the potential to `v_reset`.
     hard: bool,
-    blocks: Vec<Lanes>,
+    /// By block; where all channels are alike the first is everyone's.
+    lanes: Vec<Lanes>,
     pub population: Population,
 }
 
@@ -82,7 +84,6 @@ impl Neurons {
             let at = |i: usize| if start + i < count { row(start + i) } else { none };
             Lanes::new(flags, &std::array::from_fn(at))
         };
-        let blocks = (0..count).step_by(BLOCK).map(block).collect();
         let is = |bit: u32| flags & bit != 0;
         let form = match (is(flag::FORM_LEAK_ALL), is(flag::FORM_LEAK_POTENTIAL)) {
             _ if flags & !(COMMON | IDLE) != 0 => RARE,
@@ -91,11 +92,19 @@ impl Neurons {
             _ => FACTOR,
         };
         let alike = form != RARE && population.grain == 0 && count.is_multiple_of(BLOCK);
-        Some(Neurons { form, alike, hard: is(flag::RESET_HARD), blocks, population: *population })
+        let blocks = if alike { 1 } else { count.div_ceil(BLOCK) };
+        let lanes = (0..blocks).map(|at| block(at * BLOCK)).collect();
+        Some(Neurons { form, alike, hard: is(flag::RESET_HARD), lanes, population: *population })
     }
 
     pub fn blocks(&self) -> usize {
-        self.blocks.len()
+        (self.population.count as usize).div_ceil(BLOCK)
+    }
+
+    /// The coefficients of a block.
+    #[inline(always)]
+    fn lanes(&self, block: usize) -> &Lanes {
+        &self.lanes[if self.alike { 0 } else { block }]
     }
 
     /// Words between the start of a cell and the own words of a block.
@@ -123,7 +132,7 @@ impl Neurons {
     /// The states of a block at the start of a window; those kept of it are the first of `kept`.
     #[inline(always)]
     pub fn begin(&self, window: Window, kept: &[f32], block: usize) -> States {
-        let mut states = States { v: self.blocks[block].v_init, i: [0.0; BLOCK] };
+        let mut states = States { v: self.lanes(block).v_init, i: [0.0; BLOCK] };
         if self.population.keeps_state == 1 && window.clock > 0 {
             for (i, pair) in kept.as_chunks::<2>().0[..self.width(block)].iter().enumerate() {
                 [states.v[i], states.i[i]] = *pair;
@@ -156,7 +165,7 @@ impl Neurons {
     /// One step of a block: its spikes as a word.
     #[inline(always)]
     pub fn step(&self, block: usize, states: &mut States, x: &[f32; BLOCK], counted: &mut Counted) -> u32 {
-        let (lanes, v) = (&self.blocks[block], &mut states.v);
+        let (lanes, v) = (self.lanes(block), &mut states.v);
         match (self.form, self.hard, self.alike) {
             (LEAK_ALL, true, true) => stepped::<LEAK_ALL, true, true>(lanes, v, x, counted),
             (LEAK_ALL, true, false) => stepped::<LEAK_ALL, true, false>(lanes, v, x, counted),
@@ -172,10 +181,11 @@ impl Neurons {
         }
     }
 
-    /// One step of neighbouring blocks that are alike: coefficients stay in registers from block to block.
+    /// One step of neighbouring blocks that are alike: coefficients stay in registers from block to block. `x` are the
+    /// currents of this step and of the next.
     #[inline(always)]
-    pub fn step_all(&self, states: &mut [States], x: &[[f32; BLOCK]], out: &mut [u32], counted: &mut Counted) {
-        let lanes = &self.blocks[0];
+    pub fn step_all(&self, states: &mut [States], x: [&[[f32; BLOCK]]; 2], out: &mut [u32], counted: &mut Counted) {
+        let lanes = self.lanes(0);
         match (self.form, self.hard) {
             (LEAK_ALL, true) => stepped_all::<LEAK_ALL, true>(lanes, states, x, out, counted),
             (LEAK_ALL, false) => stepped_all::<LEAK_ALL, false>(lanes, states, x, out, counted),
@@ -212,13 +222,14 @@ impl Lanes {
 fn stepped_all<const FORM: u8, const HARD: bool>(
     lanes: &Lanes,
     states: &mut [States],
-    x: &[[f32; BLOCK]],
+    [x, next]: [&[[f32; BLOCK]]; 2],
     out: &mut [u32],
     counted: &mut Counted,
 ) {
     // A copy of its own, so that it stays in registers too.
     let mut own = *counted;
-    for ((states, x), out) in states.iter_mut().zip(x).zip(out) {
+    for (((states, x), next), out) in states.iter_mut().zip(x).zip(next).zip(out) {
+        prefetch(next);
         *out = stepped::<FORM, HARD, true>(lanes, &mut states.v, x, &mut own);
     }
     *counted = own;

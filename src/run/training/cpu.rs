@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::kernel::grad::loss::{FACTS, RESULTS};
 use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
 use crate::plan::{Holds, LossMemory, Part, Plan, Slot, Step, TrainingPlan};
-use crate::run::bound::run_step;
+use crate::run::bound::{Lent, run_step};
 use crate::run::fast::{Fast, back};
-use crate::run::pack::{pack, pack_batch, unpack_batch};
+use crate::run::pack::{as_packed, lies_packed, pack, pack_batch, unpack_batch};
 use crate::run::profile::Profiler;
 use crate::run::training::Order;
 
@@ -29,6 +29,19 @@ pub(crate) struct CpuTraining {
     /// The fast forms of the steps; `None`: the plain twins alone.
     fast: Option<Fast>,
     profile: Option<Profiler>,
+    /// Whether samples are read where the host has them, each in a group of its own: nothing but neurons would be in them.
+    lends_samples: bool,
+    /// Whether the gradient of the output is.
+    lends_gradient: bool,
+}
+
+/// What the host has of a batch.
+#[derive(Clone, Copy, Default)]
+struct OfHost<'a> {
+    /// The samples, where they stay.
+    samples: &'a [&'a [f32]],
+    /// The gradient of the output, `[time, sample, element]`.
+    gradient: &'a [f32],
 }
 
 /// The memory of some samples.
@@ -48,7 +61,8 @@ impl CpuTraining {
     ) -> CpuTraining {
         let shared = training.plan.constants.iter().map(|constant| constant.words.clone()).collect();
         let fast = fast.then(|| Fast::empty(training.plan.steps().count()));
-        CpuTraining { training, shared, groups: Vec::new(), threads, fast, profile }
+        let (lends_samples, lends_gradient) = (lends_samples(&training.plan), lends_gradient(&training));
+        CpuTraining { training, shared, groups: Vec::new(), threads, fast, profile, lends_samples, lends_gradient }
     }
 
     /// The words of a constant.
@@ -66,15 +80,15 @@ impl CpuTraining {
         self.on_threads(|this| this.steps_here(batch))
     }
 
-    /// The last batch back from the gradient of its output.
-    pub fn back(&mut self, gradient: &[f32]) -> Result<()> {
-        self.on_threads(|this| this.back_here(gradient))
+    /// The last batch back from the gradient of its output; `samples` are its own, where they stayed.
+    pub fn back(&mut self, gradient: &[f32], samples: &[&[f32]]) -> Result<()> {
+        self.on_threads(|this| this.back_here(OfHost { samples, gradient }))
     }
 
     /// A step of the optimiser.
     pub fn optimise(&mut self) {
         let training = self.training.clone();
-        self.on_threads(|this| this.part(&training, Part::End));
+        self.on_threads(|this| this.part(&training, Part::End, OfHost::default()));
     }
 
     /// What an edge holds of the last batch.
@@ -105,34 +119,40 @@ impl CpuTraining {
         for &constant in &training.cleared_constants {
             self.shared[constant].fill(0);
         }
-        let size = group_size(batch.samples.len());
+        let size = if self.lends_samples { 1 } else { group_size(batch.samples.len()) };
         self.allocate(plan, batch.samples.len(), size);
+        let stay = self.lends_samples && batch.stay;
         self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
             let own = at * size..at * size + group.batch;
-            let samples = &batch.samples[own.clone()];
+            let samples = if stay { &[][..] } else { &batch.samples[own.clone()] };
             group.take_in(&training, samples, &batch.labels[own.clone()], &batch.seeds[own]);
         });
-        self.part(&training, Part::Steps);
+        let samples = if stay { batch.samples } else { &[] };
+        self.part(&training, Part::Steps, OfHost { samples, gradient: &[] });
         Ok(self.results(&training))
     }
 
-    fn back_here(&mut self, gradient: &[f32]) -> Result<()> {
+    fn back_here(&mut self, host: OfHost<'_>) -> Result<()> {
         let training = self.training.clone();
         let plan = &training.plan;
         let LossMemory::Own { gradient: buffer, .. } = training.loss else {
             return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
         };
         let Holds::Edge(edge) = plan.buffers[buffer].holds else { return Ok(()) };
+        if self.lends_gradient {
+            self.part(&training, Part::Back, host);
+            return Ok(());
+        }
         let batch: usize = self.groups.iter().map(|group| group.batch).sum();
         let size = self.groups.first().map_or(0, |group| group.batch);
         self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
             let (frame, own) = (edge.elements(), group.batch);
             let words = group.buffer_mut(plan, buffer).chunks_exact_mut(own * edge.step_words());
             for (t, words) in words.enumerate() {
-                pack(&edge, &gradient[(t * batch + at * size) * frame..][..own * frame], words);
+                pack(&edge, &host.gradient[(t * batch + at * size) * frame..][..own * frame], words);
             }
         });
-        self.part(&training, Part::Back);
+        self.part(&training, Part::Back, OfHost { gradient: &[], ..host });
         Ok(())
     }
 
@@ -151,7 +171,7 @@ impl CpuTraining {
     }
 
     /// Runs a part of the plan. Steps that compute each sample for itself run on for a group, one after the other.
-    fn part(&mut self, training: &TrainingPlan, part: Part) {
+    fn part(&mut self, training: &TrainingPlan, part: Part, host: OfHost<'_>) {
         let plan = &training.plan;
         let window = window(plan, 1);
         let all: Vec<(usize, &Step, Window)> = plan.walk(window, part).collect();
@@ -166,13 +186,16 @@ impl CpuTraining {
                     }
                 }
                 let (fast, profile) = (self.fast.as_ref(), self.profile.as_ref());
-                self.groups.par_iter_mut().for_each(|group| {
+                let all: usize = self.groups.iter().map(|group| group.batch).sum();
+                let size = self.groups.first().map_or(1, |group| group.batch);
+                self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
+                    let lent = host.lent(training, at * size, all);
                     for (number, step, window) in steps {
                         let fast = fast.map(|fast| (fast, *number));
                         let window = Window { batch: group.batch, ..*window };
                         let constants = |constant: usize| shared[constant].as_slice();
                         let start = profile.map(Profiler::now);
-                        run_step(plan, step, fast, window, &mut group.slots, constants, None);
+                        run_step(plan, step, fast, window, &mut group.slots, constants, &lent);
                         Profiler::note(profile, plan, *number, start);
                     }
                 });
@@ -281,6 +304,43 @@ impl CpuTraining {
     }
 }
 
+impl OfHost<'_> {
+    /// What a group reads of it whose first sample is one of `all`.
+    fn lent(&self, training: &TrainingPlan, first: usize, all: usize) -> Vec<Lent<'_>> {
+        let plan = &training.plan;
+        let mut lent = Vec::new();
+        if let (Holds::Edge(edge), Some(sample)) = (plan.buffers[plan.input].holds, self.samples.get(first))
+            && let Some(words) = as_packed(&edge, window(plan, 1), sample)
+        {
+            lent.push(Lent { buffer: plan.input, words, apart: None });
+        }
+        if let LossMemory::Own { gradient: buffer, .. } = training.loss
+            && let (Holds::Edge(edge), false) = (plan.buffers[buffer].holds, self.gradient.is_empty())
+        {
+            let words = bytemuck::cast_slice(&self.gradient[first * edge.elements()..]);
+            lent.push(Lent { buffer, words, apart: Some(all * edge.elements()) });
+        }
+        lent
+    }
+}
+
+/// Whether samples may be read where they lie: they lie as the plan has them, nothing sums over them, and no weights would
+/// be read once for several.
+fn lends_samples(plan: &Plan) -> bool {
+    let mut readers = plan.steps().filter(|step| step.bind.contains(&Slot::Buffer(plan.input)));
+    let lies = matches!(plan.buffers[plan.input].holds, Holds::Edge(edge) if lies_packed(&edge));
+    lies && plan.weighted.is_empty() && readers.all(|step| step.kernel.scope() == Scope::Samples)
+}
+
+/// Whether the gradient of the output may be: none but neurons take it.
+fn lends_gradient(training: &TrainingPlan) -> bool {
+    let LossMemory::Own { gradient, .. } = training.loss else { return false };
+    let plan = &training.plan;
+    let mut readers = plan.steps().filter(|step| step.bind.contains(&Slot::Buffer(gradient)));
+    let lies = matches!(plan.buffers[gradient].holds, Holds::Edge(edge) if lies_packed(&edge));
+    lies && readers.all(|step| matches!(step.kernel, Kernel::MembraneInput(_)))
+}
+
 /// Samples of a group: every thread gets some groups. Results do not depend on it.
 fn group_size(batch: usize) -> usize {
     batch.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_OF_A_GROUP)
@@ -292,7 +352,7 @@ fn window(plan: &Plan, batch: usize) -> Window {
 }
 
 impl Group {
-    /// The input of its samples; counters and what adds up start at zero.
+    /// The input of its samples, unless these stay where they are; counters and what adds up start at zero.
     fn take_in(&mut self, training: &TrainingPlan, samples: &[&[f32]], labels: &[u32], seeds: &[u32]) {
         let plan = &training.plan;
         for (index, buffer) in plan.buffers.iter().enumerate() {
@@ -302,7 +362,9 @@ impl Group {
         }
         if let Holds::Edge(edge) = plan.buffers[plan.input].holds {
             let window = window(plan, self.batch);
-            pack_batch(&edge, window, samples, self.buffer_mut(plan, plan.input));
+            if !samples.is_empty() {
+                pack_batch(&edge, window, samples, self.buffer_mut(plan, plan.input));
+            }
         }
         let facts = self.buffer_mut(plan, training.facts);
         for (to, (label, seed)) in facts.chunks_exact_mut(FACTS).zip(labels.iter().zip(seeds)) {

@@ -23,6 +23,8 @@ pub(crate) struct Batch<'a> {
     pub labels: &'a [u32],
     /// Their seeds.
     pub seeds: &'a [u32],
+    /// Whether they need not be kept to go back: they are in memory until then.
+    pub stay: bool,
 }
 
 /// What came of a batch beside its gradients.
@@ -119,13 +121,13 @@ impl TrainingMachine {
     }
 
     /// The last batch back from the gradient of its output, `[time, sample, element]` in people's order, where the loss is
-    /// the host's own.
+    /// the host's own. `samples` are those of the batch, where they stayed.
     ///
     /// # Errors
     /// A plan that has its loss, a device that is lost.
-    pub fn back(&mut self, gradient: &[f32]) -> Result<()> {
+    pub fn back(&mut self, gradient: &[f32], samples: &[&[f32]]) -> Result<()> {
         match self {
-            TrainingMachine::Cpu(machine) => machine.back(gradient),
+            TrainingMachine::Cpu(machine) => machine.back(gradient, samples),
             #[cfg(feature = "gpu")]
             TrainingMachine::Gpu(machine) => pollster::block_on(machine.back(gradient)),
         }

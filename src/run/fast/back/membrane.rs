@@ -1,13 +1,12 @@
-//! Neurons back through time: 32 channels side by side, whose potentials over all steps stay in the first cache.
-
-use std::ops::Range;
+//! Neurons back through time: as many side by side as have their potentials over all steps in the first cache.
 
 use crate::kernel::grad::membrane_input::Params;
 use crate::kernel::{Bindings, Window};
 use crate::neuron::affine::{Coefficients, flag};
 use crate::neuron::surrogate::SurrogateKind;
 use crate::run::fast::neuron::kept;
-use crate::run::fast::{BLOCK, tasks_of_values};
+use crate::run::fast::prefetch::{STRETCH, prefetch};
+use crate::run::fast::tasks_of_values;
 use crate::run::spread;
 
 /// How a potential is updated, and reset.
@@ -42,7 +41,7 @@ impl FastMembraneInput {
         let is = |bit: u32| flags & bit != 0;
         let others = flag::CURRENT | flag::MANY | flag::RESET_LATE | flag::RESET_RESIDUAL | flag::RESET_ADDS;
         let plain = is(flag::FIRES) && !is(others) && p.population.grain == 0 && p.population.records == 0;
-        if !plain || p.learns == 1 || !p.input.is_real() || p.input.channels < BLOCK as u32 / 2 {
+        if !plain || p.learns == 1 || !p.input.is_real() {
             return None;
         }
         let form = match (is(flag::FORM_LEAK_ALL), is(flag::FORM_LEAK_POTENTIAL)) {
@@ -65,47 +64,26 @@ impl FastMembraneInput {
         let p = &self.p;
         let output = slots.reals_mut(5);
         let elements = p.input.elements();
-        let (all, series) = (p.input.cells as usize * self.blocks(), p.output.series == 1);
         let tasks = if window.batch == 1 { tasks_of_values(elements * window.steps) } else { 1 };
-        let of_task = all.div_ceil(tasks);
+        let of_task = elements.div_ceil(tasks);
         for sample in 0..window.batch {
-            let mut pieces: Vec<Piece<'_>> = (0..all)
-                .step_by(of_task)
-                .map(|first| Piece { blocks: first..(first + of_task).min(all), output: Vec::new() })
-                .collect();
-            let first = p.output.offset(window, 0, sample);
-            let steps = output[first..].chunks_mut(elements).step_by(window.batch);
-            for mut rest in steps.take(if series { window.steps } else { 1 }) {
-                for piece in &mut pieces {
-                    let count = self.block(piece.blocks.end - 1).end - self.block(piece.blocks.start).start;
-                    let (own, others) = rest.split_at_mut(count);
-                    piece.output.push(own);
-                    rest = others;
-                }
+            let mut pieces: Vec<Piece<'_>> =
+                (0..elements).step_by(of_task).map(|first| Piece { first, output: Vec::new() }).collect();
+            let steps = output[p.output.offset(window, 0, sample)..].chunks_mut(elements).step_by(window.batch);
+            for step in steps.take(if p.output.series == 1 { window.steps } else { 1 }) {
+                pieces.iter_mut().zip(step.chunks_mut(of_task)).for_each(|(piece, own)| piece.output.push(own));
             }
             let slots = &*slots;
             let run = |piece: &mut Piece<'_>| arch.dispatch(Call { kernel: self, window, sample, slots, piece });
             spread::each(pieces.iter_mut(), run);
         }
     }
-
-    /// Blocks of a cell.
-    fn blocks(&self) -> usize {
-        (self.p.input.channels as usize).div_ceil(BLOCK)
-    }
-
-    /// The neurons of a block, all cells' blocks counted.
-    #[inline(always)]
-    fn block(&self, at: usize) -> Range<usize> {
-        let (blocks, channels) = (self.blocks(), self.p.input.channels as usize);
-        let first = at / blocks * channels + at % blocks * BLOCK;
-        first..(first + BLOCK).min((at / blocks + 1) * channels)
-    }
 }
 
-/// Some blocks: what one thread computes.
+/// Some neurons side by side: what one thread computes.
 struct Piece<'a> {
-    blocks: Range<usize>,
+    /// The first of them.
+    first: usize,
     /// Their part of the output, by step.
     output: Vec<&'a mut [f32]>,
 }
@@ -144,107 +122,104 @@ impl Call<'_, '_, '_> {
         let Call { kernel, window, sample, slots, piece } = self;
         let p = &kernel.p;
         let (input, coefficients) = (slots.values::<f32>(0), slots.values::<Coefficients>(1));
-        let gradient = slots.values::<f32>(2);
         let c = coefficients[0];
         let fires_at = if p.population.flags & flag::FIRE_GE != 0 { c.threshold } else { c.threshold.next_up() };
         let through = if p.detach == 1 { 0.0 } else { 1.0 };
         let shared = Shared { c, fires_at, alpha: p.alpha, through };
         let kind = p.kind();
-        let of_piece = kernel.block(piece.blocks.start).start;
-        let tile = (TILE / window.steps).clamp(1, MOST_BLOCKS);
-        let mut before = vec![[0.0; BLOCK]; window.steps * tile];
-        let mut states = vec![State::default(); tile];
-        for first in piece.blocks.clone().step_by(tile) {
-            let states = &mut states[..tile.min(piece.blocks.end - first)];
-            states.fill(State { v: [c.v_init; BLOCK], ..State::default() });
-            for (t, before) in before.chunks_exact_mut(tile).enumerate() {
-                let x = &input[p.input.offset(window, t, sample)..];
-                for (i, (state, h)) in states.iter_mut().zip(before).enumerate() {
-                    *h = forward::<FORM, RESET>(&shared, &mut state.v, &load(&x[kernel.block(first + i)]));
-                }
+        let neurons = piece.output[0].len();
+        let tile = (TILE / window.steps).clamp(LEAST, MOST).min(neurons);
+        let mut before = vec![0.0; window.steps * tile];
+        let mut states = vec![0.0; 5 * tile];
+        for first in (0..neurons).step_by(tile) {
+            let own = first..(first + tile).min(neurons);
+            let there = piece.first + own.start..piece.first + own.end;
+            let mut rest = states.as_mut_slice();
+            let [v, back, sum, z, by_x] = std::array::from_fn(|_| {
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(tile);
+                rest = others;
+                &mut own[..there.len()]
+            });
+            v.fill(c.v_init);
+            back.fill(0.0);
+            sum.fill(0.0);
+            for (t, h) in before.chunks_exact_mut(tile).enumerate() {
+                let x = |t| &input[p.input.offset(window, t, sample)..][there.clone()];
+                forward::<FORM, RESET>(&shared, v, [x(t), x((t + 1).min(window.steps - 1))], &mut h[..there.len()]);
             }
-            for (t, before) in before.chunks_exact(tile).enumerate().rev() {
-                let of = &gradient[p.gradient.offset(window, t, sample)..];
-                // Where the input is the same in all steps its gradient is the sum, which is whole after the first step.
-                for (i, (state, h)) in states.iter_mut().zip(before).enumerate() {
-                    let own = kernel.block(first + i);
-                    let z = surrogate(kind, &shared, h);
-                    let by_x = backward::<FORM, RESET>(&shared, h, &z, &load(&of[own.clone()]), &mut state.back);
-                    let to = own.start - of_piece..own.end - of_piece;
-                    if p.output.series == 1 {
-                        piece.output[t][to].copy_from_slice(&by_x[..own.len()]);
-                        continue;
-                    }
-                    for i in 0..BLOCK {
-                        state.sum[i] += by_x[i];
-                    }
-                    if t == 0 {
-                        piece.output[0][to].copy_from_slice(&state.sum[..own.len()]);
-                    }
+            for (t, h) in before.chunks_exact(tile).enumerate().rev() {
+                let h = &h[..there.len()];
+                let of = |t| &bytemuck::cast_slice(slots.step(2, &p.gradient, window, t, sample))[there.clone()];
+                let (of, next) = (of(t), of(t.saturating_sub(1)));
+                surrogate(kind, &shared, h, z);
+                if p.output.series == 1 {
+                    let (earlier, output) = piece.output.split_at_mut(t);
+                    let earlier = earlier.last().map_or(next, |output| &output[own.clone()]);
+                    let by_x = &mut output[0][own.clone()];
+                    backward::<FORM, RESET>(&shared, [h, z, of], [next, earlier], back, by_x);
+                    continue;
                 }
+                // Where the input is the same in all steps its gradient is the sum over them.
+                backward::<FORM, RESET>(&shared, [h, z, of], [next, next], back, by_x);
+                sum.iter_mut().zip(&*by_x).for_each(|(sum, by_x)| *sum += by_x);
+            }
+            if p.output.series == 0 {
+                piece.output[0][own].copy_from_slice(sum);
             }
         }
     }
 }
 
-/// Blocks whose potentials over all steps are half of the first cache, and the most of them: memory is read in long rows,
-/// as those of all steps may have the same place in the cache.
-const TILE: usize = 128;
-const MOST_BLOCKS: usize = 16;
+/// Potentials of some neurons over all steps: half of the first cache.
+const TILE: usize = 32768;
+/// Fewest and most neurons of them: memory is read in long rows, as those of all steps may have the same place in the cache.
+const LEAST: usize = 64;
+const MOST: usize = 2048;
 
-/// A block on its way: potentials, their gradients, and the sum of those of the input.
-#[derive(Clone, Copy, Default)]
-struct State {
-    v: [f32; BLOCK],
-    back: [f32; BLOCK],
-    sum: [f32; BLOCK],
-}
-
+/// One step; `h` gets the potentials before the threshold test. `x` are the currents of this step and of the next.
 #[inline(always)]
-fn load(from: &[f32]) -> [f32; BLOCK] {
-    let mut values = [0.0; BLOCK];
-    match from.first_chunk::<BLOCK>() {
-        Some(all) => values = *all,
-        None => values[..from.len()].copy_from_slice(from),
+fn forward<const FORM: u8, const RESET: u8>(s: &Shared, v: &mut [f32], [x, next]: [&[f32]; 2], h: &mut [f32]) {
+    let (xs, x) = x.as_chunks::<STRETCH>();
+    let ((vs, v), (hs, h)) = (v.as_chunks_mut::<STRETCH>(), h.as_chunks_mut::<STRETCH>());
+    for (((v, x), h), next) in vs.iter_mut().zip(xs).zip(hs).zip(next.chunks(STRETCH)) {
+        prefetch(next);
+        forward_few::<FORM, RESET>(s, v, x, h);
     }
-    values
+    forward_few::<FORM, RESET>(s, v, x, h);
 }
 
-/// One step; returned is the potential before the threshold test.
 #[inline(always)]
-fn forward<const FORM: u8, const RESET: u8>(s: &Shared, v: &mut [f32; BLOCK], x: &[f32; BLOCK]) -> [f32; BLOCK] {
+fn forward_few<const FORM: u8, const RESET: u8>(s: &Shared, v: &mut [f32], x: &[f32], h: &mut [f32]) {
     let c = &s.c;
-    let mut potentials = [0.0; BLOCK];
-    for i in 0..BLOCK {
-        let drive = c.input * x[i];
-        let h = match FORM {
-            LEAK_ALL => v[i] + c.leak * (drive - (v[i] - c.rest)),
-            LEAK_POTENTIAL => (v[i] - c.leak * (v[i] - c.rest)) + drive,
-            _ => c.leak * v[i] + drive + c.rest,
+    for ((v, x), h) in v.iter_mut().zip(x).zip(h) {
+        let drive = c.input * x;
+        *h = match FORM {
+            LEAK_ALL => *v + c.leak * (drive - (*v - c.rest)),
+            LEAK_POTENTIAL => (*v - c.leak * (*v - c.rest)) + drive,
+            _ => c.leak * *v + drive + c.rest,
         };
-        let fires = h >= s.fires_at;
-        let after = match RESET {
-            HARD if fires => c.v_reset,
-            SUBTRACT if fires => h - c.threshold,
-            _ => h,
-        };
-        v[i] = kept(after, c.v_min);
-        potentials[i] = h;
+        *v = kept(reset::<RESET>(s, *h), c.v_min);
     }
-    potentials
+}
+
+/// The potential after the reset.
+#[inline(always)]
+fn reset<const RESET: u8>(s: &Shared, h: f32) -> f32 {
+    let fires = h >= s.fires_at;
+    match RESET {
+        HARD if fires => s.c.v_reset,
+        SUBTRACT if fires => h - s.c.threshold,
+        _ => h,
+    }
 }
 
 /// The surrogate's derivative, with its kind known to the loop.
 #[inline(always)]
-fn surrogate(kind: SurrogateKind, s: &Shared, h: &[f32; BLOCK]) -> [f32; BLOCK] {
+fn surrogate(kind: SurrogateKind, s: &Shared, h: &[f32], z: &mut [f32]) {
     macro_rules! each {
-        ($kind:ident) => {{
-            let mut z = [0.0; BLOCK];
-            for i in 0..BLOCK {
-                z[i] = SurrogateKind::$kind.derivative(s.alpha, h[i] - s.c.threshold);
-            }
-            z
-        }};
+        ($kind:ident) => {
+            z.iter_mut().zip(h).for_each(|(z, h)| *z = SurrogateKind::$kind.derivative(s.alpha, h - s.c.threshold))
+        };
     }
     match kind {
         SurrogateKind::Sigmoid => each!(Sigmoid),
@@ -259,34 +234,46 @@ fn surrogate(kind: SurrogateKind, s: &Shared, h: &[f32; BLOCK]) -> [f32; BLOCK] 
     }
 }
 
-/// One step back, as [`Coefficients::step_back`]: `back` is the gradient of the potential, returned is that of the input.
+/// One step back, as [`Coefficients::step_back`], from potentials, surrogates and gradients of the output: `back` is the
+/// gradient of the potential, `by_x` gets that of the input. `next` are rows of the step before this one.
 #[inline(always)]
 fn backward<const FORM: u8, const RESET: u8>(
     s: &Shared,
-    h: &[f32; BLOCK],
-    z: &[f32; BLOCK],
-    of: &[f32; BLOCK],
-    back: &mut [f32; BLOCK],
-) -> [f32; BLOCK] {
+    of: [&[f32]; 3],
+    [next, output]: [&[f32]; 2],
+    back: &mut [f32],
+    by_x: &mut [f32],
+) {
+    let [(hs, h), (zs, z), (of_all, of)] = of.map(|row| row.as_chunks::<STRETCH>());
+    let ((backs, back), (by_xs, by_x)) = (back.as_chunks_mut::<STRETCH>(), by_x.as_chunks_mut::<STRETCH>());
+    let next = next.chunks(STRETCH).zip(output.chunks(STRETCH));
+    let rows = hs.iter().zip(zs).zip(of_all).zip(backs).zip(by_xs);
+    for (((((h, z), of), back), by_x), (next, output)) in rows.zip(next) {
+        prefetch(next);
+        prefetch(output);
+        backward_few::<FORM, RESET>(s, [h, z, of], back, by_x);
+    }
+    backward_few::<FORM, RESET>(s, [h, z, of], back, by_x);
+}
+
+#[inline(always)]
+fn backward_few<const FORM: u8, const RESET: u8>(
+    s: &Shared,
+    [h, z, of]: [&[f32]; 3],
+    back: &mut [f32],
+    by_x: &mut [f32],
+) {
     let c = &s.c;
-    let mut by_x = [0.0; BLOCK];
-    for i in 0..BLOCK {
-        let fires = h[i] >= s.fires_at;
-        let after = match RESET {
-            HARD if fires => c.v_reset,
-            SUBTRACT if fires => h[i] - c.threshold,
-            _ => h[i],
-        };
-        let v = if after < c.v_min { 0.0 } else { back[i] };
+    for ((((h, z), of), back), by_x) in h.iter().zip(z).zip(of).zip(back).zip(by_x) {
+        let v = if reset::<RESET>(s, *h) < c.v_min { 0.0 } else { *back };
         let (by_h, by_spikes) = match RESET {
-            HARD => (if fires { 0.0 } else { 1.0 }, c.v_reset - h[i]),
+            HARD => (if *h >= s.fires_at { 0.0 } else { 1.0 }, c.v_reset - h),
             SUBTRACT => (1.0, -c.threshold),
             _ => (1.0, 0.0),
         };
-        let by_threshold = of[i] * z[i] + v * by_spikes * (z[i] * s.through);
+        let by_threshold = of * z + v * by_spikes * (z * s.through);
         let g = v * by_h + by_threshold;
-        back[i] = if FORM == FACTOR { g * c.leak } else { g * (1.0 - c.leak) };
-        by_x[i] = if FORM == LEAK_ALL { g * (c.leak * c.input) } else { g * c.input };
+        *back = if FORM == FACTOR { g * c.leak } else { g * (1.0 - c.leak) };
+        *by_x = if FORM == LEAK_ALL { g * (c.leak * c.input) } else { g * c.input };
     }
-    by_x
 }
