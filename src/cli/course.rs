@@ -7,7 +7,7 @@ use clap::Args;
 use saltatory::run::{Confident, State};
 use saltatory::{Error, Result};
 
-use super::batch::job::{self, Job};
+use super::job::{self, Job};
 
 /// How samples are gone through.
 #[derive(Args, Debug)]

@@ -8,6 +8,7 @@ mod devices;
 mod export;
 mod input;
 mod inspect;
+mod job;
 mod merge;
 mod model;
 mod predictions;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use saltatory::Error;
 
-/// Runs spiking neural networks.
+/// Runs, trains and simulates spiking neural networks.
 #[derive(Debug, Parser)]
 #[command(name = "saltatory", version, about, propagate_version = true)]
 #[command(after_help = "Examples:
@@ -60,7 +61,7 @@ enum Verb {
     Merge(merge::Arguments),
     /// Show a network: layers, shapes, parameters, rules of every neuron, memory, operations, the plan.
     Inspect(inspect::Arguments),
-    /// Write a network as NIR, which other frameworks and neuromorphic hardware read.
+    /// Write a network as NIR, which other frameworks and neuromorphic hardware read, or as a checkpoint.
     Export(export::Arguments),
     /// List the devices that networks can run on.
     Devices(devices::Arguments),
@@ -94,7 +95,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBad) => ExitCode::from(2),
-        Ok(Outcome::Stopped) => ExitCode::from(batch::stop::EXIT_CODE),
+        Ok(Outcome::Stopped) => ExitCode::from(job::stop::EXIT_CODE),
         Err(error) => {
             note(&format!("error: {error}\n"));
             ExitCode::FAILURE

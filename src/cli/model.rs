@@ -1,4 +1,4 @@
-//! Which network, and under which rules: the options that `run`, `inspect` and `export` share.
+//! Which network, and under which rules: the options that `run`, `train`, `inspect` and `export` share.
 
 use std::path::{Path, PathBuf};
 

@@ -10,8 +10,8 @@ use saltatory::{Error, Network, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::batch::job::Job;
 use super::batch::shard::Shard;
+use super::job::Job;
 use super::tally::Tally;
 use super::written::Written;
 

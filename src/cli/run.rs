@@ -12,16 +12,16 @@ use saltatory::run::{Device, Options, Profiler};
 use saltatory::{Error, Network, Result, Session};
 
 use super::batch::fallback::{Computer, Fallback};
-use super::batch::job::{self, Job};
 use super::batch::outputs::{Form, Paths};
 use super::batch::pipeline::{Pipeline, saved_text, with_saved};
-use super::batch::results::{DEVICE, Results, Start};
+use super::batch::results::Results;
 use super::batch::shard::Shard;
 use super::batch::size;
-use super::batch::stop::Stop;
-use super::batch::trace::Trace;
 use super::course::Course;
 use super::input::Input;
+use super::job::stop::Stop;
+use super::job::trace::Trace;
+use super::job::{self, DEVICE, Job, Start};
 use super::model::Model;
 use super::report::{Facts, Report, footprint};
 use super::sinks::Columns;
@@ -80,7 +80,7 @@ pub struct Arguments {
     /// Throw away what an interrupted run has left.
     #[arg(long)]
     restart: bool,
-    /// Seconds after which results are made safe against a crash, time and again; 0: after every batch.
+    /// Saves results every so many seconds, so that a crash loses no more; 0: after every batch.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     checkpoint: f64,
     /// Run only the I-th of N equal parts of the samples; `saltatory merge` joins them. Needs --report.

@@ -5,6 +5,8 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use saltatory::network::checkpoint::read;
+
 use super::train::{TRAIN, bench};
 use super::{Bench, stderr};
 
@@ -101,6 +103,17 @@ fn a_training_that_is_asked_to_stop_saves_what_is_done() {
         assert!(bench.trained() == expected);
         assert!(bench.hidden_files().is_empty());
     }
+}
+
+#[test]
+fn what_is_kept_may_change_under_way() {
+    let (bench, run) = (bench(), format!("{TRAIN} {RUN}"));
+    bench.good(&run);
+    let (expected, log) = (read(bench.path("m.safetensors")).unwrap(), bench.trained().2);
+    bench.remove_trained();
+    while bench.interrupted_training(&run, 9, "-KILL").status.success() {}
+    bench.good(&format!("{run} --resume --recompute"));
+    assert!(read(bench.path("m.safetensors")).unwrap() == expected && bench.trained().2 == log);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use saltatory::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::job::Job;
+use crate::cli::job::Job;
 use crate::cli::recordings::Layout;
 use crate::cli::tally::Tally;
 

@@ -13,8 +13,8 @@ use saltatory::{Error, Result};
 
 use super::fallback::{Begun, Engine, Fallback};
 use super::results::{Batch, Results};
-use super::stop::Stop;
-use super::trace::Trace;
+use crate::cli::job::stop::Stop;
+use crate::cli::job::trace::Trace;
 
 /// Batches that may wait to be written.
 const WAITING: usize = 2;

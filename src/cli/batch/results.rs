@@ -5,27 +5,13 @@ use std::time::{Duration, Instant};
 use saltatory::run::{Output, State};
 use saltatory::{Error, Result};
 
-use super::job::{Job, difference};
 use super::journal::{Journal, Past, Progress};
 use super::kept_state::KeptState;
 use super::outputs::{Form, Outputs, Paths};
-use super::trace::Trace;
+use crate::cli::job::trace::Trace;
+use crate::cli::job::{DEVICE, Job, Start, difference};
 use crate::cli::sinks::{self, Row};
 use crate::cli::tally::Tally;
-
-/// The name in a job of what it runs on.
-pub const DEVICE: &str = "device";
-
-/// How a run deals with what another has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Refuses to overwrite it.
-    Careful,
-    /// Goes on after it.
-    Resume,
-    /// Throws it away.
-    Anew,
-}
 
 /// A computed batch.
 pub struct Batch {

@@ -26,6 +26,11 @@ const MOST_SYNAPSES: f64 = 5e7;
 
 /// The options of `inspect`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  saltatory inspect model.nir --dialect snntorch
+  saltatory inspect net.toml --plan --device gpu
+  saltatory inspect net.toml --training --batch 32
+  saltatory inspect circuit.toml")]
 pub struct Arguments {
     #[command(flatten)]
     model: Model,
@@ -47,7 +52,7 @@ pub struct Arguments {
     /// As in `saltatory train`: what batch norm gives is computed again on the way back.
     #[arg(long, requires = "training")]
     recompute: bool,
-    /// Plan for this device: cpu, gpu, an index from `saltatory devices`, or a part of a name.
+    /// Plan for this device: cpu, reference, gpu, auto, an index from `saltatory devices`, or a part of a name.
     #[arg(long, default_value = "cpu", conflicts_with = "training")]
     device: String,
     /// Measure on a GPU up to which share of its inputs each linear layer of spikes is quicker with lists of those that

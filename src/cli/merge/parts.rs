@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use saltatory::{Error, Result};
 
-use crate::cli::batch::job::{Job, difference};
 use crate::cli::batch::shard::Shard;
+use crate::cli::job::{Job, difference};
 use crate::cli::report::Report;
 use crate::cli::tally::Tally;
 use crate::cli::written::{Checked, Written};

@@ -22,8 +22,8 @@ use self::duration::Duration;
 use self::outputs::Outputs;
 use self::report::Report;
 use self::setup::Setup;
-use super::batch::stop::Stop;
-use super::batch::trace::Trace;
+use super::job::stop::Stop;
+use super::job::trace::Trace;
 use super::{Outcome, devices, print, profile, progress};
 
 /// The options of `simulate`.

@@ -29,7 +29,7 @@ pub struct Changes {
     /// The part of the samples that is kept for validation, such as 0.1.
     #[arg(long, value_name = "PART", conflicts_with = "validation")]
     split: Option<f64>,
-    /// Gradients longer than this, all parameters together, are made as long.
+    /// Clips the norm of all gradients together to this.
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f64>,
     /// What batch norm gives is computed again on the way back instead of kept: less memory, the same bits.
@@ -38,20 +38,20 @@ pub struct Changes {
     /// Weights are used as if they had so many bits, 2 to 16, and have them in the end.
     #[arg(long, value_name = "N")]
     weight_bits: Option<usize>,
-    /// cross_entropy or mse, and over what of an output in time: `cross_entropy,over=mean` (mean, sum, last, each_step).
+    /// cross_entropy or mse, and over what of an output in time: mean, sum, last or each_step (`cross_entropy,over=mean`).
     #[arg(long, value_name = "NAME[,over=..]")]
     loss: Option<String>,
-    /// adam, adamw or sgd, with parameters: `sgd,momentum=0.9,nesterov=true,weight_decay=5e-4`.
+    /// adam, adamw or sgd, with parameters: `sgd,momentum=0.9,nesterov=true,weight_decay=5e-4` (adam).
     #[arg(long, value_name = "NAME[,KEY=VALUE..]")]
     optimiser: Option<String>,
-    /// constant, `step,every=10,gamma=0.1` (epochs), `cosine` (also `cosine,by=epochs,min=1e-5`), or `one_cycle`.
+    /// constant, `step,every=10,gamma=0.1` (epochs), `cosine` (also `cosine,by=epochs,min=1e-5`), or `one_cycle` (constant).
     #[arg(long, value_name = "NAME[,KEY=VALUE..]")]
     schedule: Option<String>,
     /// Steps in which the learning rate rises, from a third or as said: `500,start=0.1`.
     #[arg(long, value_name = "STEPS[,start=..]")]
     warmup: Option<String>,
     /// atan, sigmoid, fast_sigmoid, super_spike, piecewise_quadratic, soft_sign, rectangle, triangle or exponential:
-    /// `atan,alpha=2`.
+    /// `atan,alpha=2` (that).
     #[arg(long, value_name = "NAME[,alpha=..]")]
     surrogate: Option<String>,
     /// Samples are moved by up to so many pixels (`shift=2`; `crop=2` is the same) and mirrored (`flip`): `shift=2,flip`.

@@ -7,8 +7,7 @@ use saltatory::io::output::AtomicFile;
 use saltatory::train::Checkpoint;
 use saltatory::{Error, Result};
 
-use crate::cli::batch::job::{Job, difference};
-use crate::cli::batch::results::Start;
+use crate::cli::job::{DEVICE, Job, Start, difference};
 
 /// Where results go.
 #[derive(Clone, Debug)]
@@ -74,6 +73,9 @@ impl Drop for Lock {
     }
 }
 
+/// What a training may go on without: another device gives other bits at worst, and who runs out of memory takes less of it.
+const MAY_CHANGE: [&str; 2] = [DEVICE, "recipe's recompute"];
+
 /// The training that was interrupted, if there is one and it is to go on.
 pub fn past(path: &Path, job: &Job, start: Start) -> Result<Option<Checkpoint>> {
     if !path.exists() {
@@ -92,7 +94,7 @@ pub fn past(path: &Path, job: &Job, start: Start) -> Result<Option<Checkpoint>> 
         );
         return Err(Error::file(path, message));
     }
-    match difference(&progress.notes, job, &[]) {
+    match difference(&progress.notes, job, &MAY_CHANGE) {
         Some(difference) => Err(Error::file(
             path,
             format!(

@@ -19,10 +19,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use saltatory::Result;
-use saltatory::train::checkpoint;
+use saltatory::train::{Checkpoint, checkpoint};
 
-use super::batch::results::Start;
 use super::input::Input;
+use super::job::{DEVICE, Job, Start};
 use super::model::Model;
 use super::{Outcome, note, print};
 use changes::Changes;
@@ -107,7 +107,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if arguments.resume && !arguments.quiet {
         note(&match &past {
             None => "nothing to resume\n".into(),
-            Some(past) => format!("resumed: {}\n", setup.place(&past.progress)),
+            Some(past) => format!("resumed: {}{}\n", setup.place(&past.progress), elsewhere(past, &setup.job)),
         });
     }
     let mut training = setup.training(arguments, &paths, checkpoint.clone(), past)?;
@@ -127,6 +127,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         print(&report.text())?;
     }
     Ok(Outcome::Good)
+}
+
+/// What to say of a training that goes on on another device.
+fn elsewhere(past: &Checkpoint, job: &Job) -> String {
+    match (past.progress.notes.get(DEVICE), job.get(DEVICE)) {
+        (Some(then), Some(now)) if then != now => {
+            format!(" on {now}; until then it ran on {then}, which may round other bits")
+        }
+        _ => String::new(),
+    }
 }
 
 impl Arguments {

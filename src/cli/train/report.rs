@@ -10,7 +10,7 @@ use super::files::Paths;
 use super::live::{percent, validation_loss};
 use super::setup::Setup;
 use super::training::Training;
-use crate::cli::batch::job::Job;
+use crate::cli::job::Job;
 use crate::cli::written::Written;
 
 /// Everything a training measured.

@@ -19,8 +19,8 @@ use super::live::Live;
 use super::log::Log;
 use super::training::Training;
 use super::validation::Validation;
-use crate::cli::batch::job::{self, Job};
-use crate::cli::batch::stop::Stop;
+use crate::cli::job::stop::Stop;
+use crate::cli::job::{self, DEVICE, Job};
 use crate::cli::model::Model;
 use crate::cli::written::Written;
 use crate::cli::{devices, progress};
@@ -68,6 +68,7 @@ impl Setup {
         let options = options(arguments, &network, samples.steps())?;
         let mut job = of_network(&arguments.model, &network, &recipe)?;
         job.extend(of_samples(arguments, &samples, others.as_ref(), &network));
+        job.insert(DEVICE.into(), options.device.name());
         let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let read = |samples| read(samples, &network, threads, arguments.quiet || arguments.json);
         let data = read(samples)?;
@@ -104,7 +105,7 @@ impl Setup {
             Some(past) => {
                 let mut trainer = Trainer::new(past.network, train_options)?;
                 trainer.set_state(&past.state).map_err(|e| Error::file(&checkpoint, e.to_string()))?;
-                (trainer, past.progress)
+                (trainer, Progress { notes: self.job.clone(), ..past.progress })
             }
         };
         let log = Log::open(paths.log.as_deref(), progress.log_bytes)?;

@@ -14,7 +14,7 @@ use super::curves::Curves;
 use super::data::Data;
 use super::live::Live;
 use super::validation::{Validated, Validation};
-use crate::cli::batch::stop::Stop;
+use crate::cli::job::stop::Stop;
 
 /// A loss that is so many times the first one, or the number itself where that was smaller, has exploded.
 const EXPLODED: f64 = 1000.0;

@@ -8,7 +8,7 @@ use saltatory::{Network, Result, Session};
 
 use super::data::Data;
 use crate::cli::batch::size;
-use crate::cli::batch::stop::Stop;
+use crate::cli::job::stop::Stop;
 
 /// The samples that a network is tried on.
 #[derive(Debug)]

@@ -1,4 +1,8 @@
-//! What makes two runs the same: the network, the samples, and every choice that results depend on.
+//! What long runs of every kind share: what makes two of them the same, so that one may go on where another was
+//! interrupted; how they are stopped; what they did, and when.
+
+pub mod stop;
+pub mod trace;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,8 +12,22 @@ use std::time::UNIX_EPOCH;
 use saltatory::io::dataset::Dataset;
 use saltatory::plan::Plan;
 
-/// Names and values, as people read them.
+/// The network, the samples, and every choice that results depend on: names and values, as people read them.
 pub type Job = BTreeMap<String, String>;
+
+/// The name in a job of what it runs on.
+pub const DEVICE: &str = "device";
+
+/// How a run deals with what another has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Refuses to overwrite it.
+    Careful,
+    /// Goes on after it.
+    Resume,
+    /// Throws it away.
+    Anew,
+}
 
 /// The differences between two jobs; `None` where there are none.
 pub fn difference(then: &Job, now: &Job, except: &[&str]) -> Option<String> {
