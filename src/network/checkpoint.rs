@@ -167,7 +167,7 @@ pub(crate) fn of_archive(archive: &Archive) -> Result<(Network, Option<Recipe>)>
 /// Writes a network with its weights. An older file of that name is replaced at once or, on an error, not at all.
 ///
 /// # Errors
-/// [`Error::Layer`] where weights are missing, [`Error::Io`].
+/// [`Error::Layer`] where weights are missing, [`Error::File`] where they are not finite, [`Error::Io`].
 pub fn save(network: &Network, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     archive::write(path, &to_bytes(network, &Beside::default(), path)?)
@@ -201,8 +201,19 @@ pub(crate) fn to_bytes(network: &Network, beside: &Beside<'_>, path: &Path) -> R
         tensors(layer).into_iter().map(move |(what, tensor)| (format!("{name}.{what}"), tensor))
     });
     let others = beside.tensors.iter().map(|(name, tensor)| (name.clone(), *tensor));
-    let dense = of_layers.chain(others);
-    let dense = dense.map(|(name, tensor)| (name, Dtype::F32, tensor.shape().to_vec(), little_endian(tensor.data())));
+    let dense: Vec<_> = of_layers.chain(others).collect();
+    // A file that cannot be read any more must not take the place of one that can.
+    for (name, tensor) in &dense {
+        if let Some(at) = tensor.first_non_finite() {
+            let got = tensor.data()[at];
+            let message =
+                format!("nothing is written: tensor `{name}`: expected finite values, got {got} at element {at}");
+            return Err(Error::file(path, message));
+        }
+    }
+    let dense = dense
+        .into_iter()
+        .map(|(name, tensor)| (name, Dtype::F32, tensor.shape().to_vec(), little_endian(tensor.data())));
     let list: Vec<_> = dense.chain(network.nodes.iter().flat_map(sparse::entries)).collect();
     let views = list
         .iter()

@@ -1,13 +1,4 @@
 //! A choice of rules from outside the network: a dialect's name, or a file that says more.
-//!
-//! ```toml
-//! dialect = "sinabs"      # optional
-//! dt = 1.0                # optional
-//! spikes = "one"          # any key of RuleChanges, for the whole network
-//!
-//! [nodes."1.lif"]         # for single nodes
-//! reset = "none"
-//! ```
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +12,16 @@ use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::neuron::{Dialect, RuleChanges};
 
-/// Which rules a network is to follow, whatever its file says.
+/// Which rules a network is to follow, whatever its file says. As a file:
+///
+/// ```toml
+/// dialect = "sinabs"      # optional
+/// dt = 1.0                # optional
+/// spikes = "one"          # any key of RuleChanges, for the whole network
+///
+/// [nodes."1.lif"]         # for single nodes
+/// reset = "none"
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DialectChoice {
     /// The framework; `None`: the one the network follows already.

@@ -1,7 +1,7 @@
 //! The one affine core: one step of one neuron. Its coefficients come from `bind`.
 //!
 //! Equations: the module [`crate::neuron`]. Each product and sum below is rounded on its own, in this order;
-//! `shaders/neuron/affine.wgsl` is to be its twin.
+//! `shaders/neuron/affine.wgsl` is its twin.
 
 use bytemuck::{Pod, Zeroable};
 

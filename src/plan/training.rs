@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::text::bytes;
-use super::{Plan, memory};
+use super::{Holds, Plan, memory};
+use crate::kernel::Edge;
 use crate::kernel::grad::loss::{LossKind, Over};
 use crate::neuron::surrogate::Surrogate;
 
@@ -240,6 +241,15 @@ impl TrainingPlan {
             gradients,
             moments,
             others: plan.constant_bytes() - parameters - gradients - moments,
+        }
+    }
+
+    /// The buffer of the gradient of the output, and how it lies there, where the host computes it.
+    pub(crate) fn own_gradient(&self) -> Option<(usize, Edge)> {
+        let LossMemory::Own { gradient, .. } = self.loss else { return None };
+        match self.plan.buffers[gradient].holds {
+            Holds::Edge(edge) => Some((gradient, edge)),
+            _ => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The machines that run plans, behind one set of calls.
 
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 use super::collect::SampleResult;
@@ -10,7 +11,7 @@ use super::fast::Fast;
 use super::gpu::{self, Gpu, GpuMachine};
 use super::profile::Profiler;
 use super::state::StateWords;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::{Network, compile_with};
 use crate::plan::{EventLists, Plan, Request, TrainingRequest};
 
@@ -25,6 +26,24 @@ pub enum Device {
     /// On a GPU.
     #[cfg(feature = "gpu")]
     Gpu(Gpu),
+}
+
+/// As people write it: `cpu`, `reference`; `gpu` for the best there is, an index or a part of a name for one of them.
+impl FromStr for Device {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Device> {
+        match text {
+            "cpu" => Ok(Device::Cpu),
+            "reference" => Ok(Device::Reference),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            other => Gpu::open(&other.into()).map(Device::Gpu),
+            #[cfg(not(all(feature = "gpu", not(target_arch = "wasm32"))))]
+            other => {
+                Err(Error::Unsupported(format!("device `{other}`: there are `cpu` and `reference` in this build")))
+            }
+        }
+    }
 }
 
 impl Device {
@@ -184,7 +203,7 @@ impl Machine {
             (Machine::Gpu(machine), Pending::Gpu(pending)) => machine.finish(pending).await,
             #[cfg(feature = "gpu")]
             (Machine::Cpu { .. }, Pending::Gpu(_)) => {
-                Err(crate::Error::Request("this batch was begun on a GPU".into()))
+                Err(Error::Request("this batch was begun on a GPU".into()))
             }
         }
     }

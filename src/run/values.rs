@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::spread;
+use crate::error::{Error, Result};
 use crate::network::InputKind;
 
 /// Whether every value can be an input of this kind.
-pub(crate) fn check_values(values: &[f32], kind: InputKind) -> Result<(), String> {
+pub(crate) fn check_values(values: &[f32], kind: InputKind) -> std::result::Result<(), String> {
     let (bad, expected) = match kind {
         InputKind::Real => (first_not_finite(values), "finite numbers"),
         InputKind::Counts => (first_bad(values, |x| f32::from(x as u8) == x), "whole numbers from 0 to 255"),
@@ -16,6 +17,18 @@ pub(crate) fn check_values(values: &[f32], kind: InputKind) -> Result<(), String
         Some(at) => Err(format!("expected {expected}, got {} at element {at}", values[at])),
         None => Ok(()),
     }
+}
+
+/// Whether a sample of a batch has values of this kind.
+pub(crate) fn check_sample(at: usize, sample: &[f32], kind: InputKind) -> Result<()> {
+    check_values(sample, kind).map_err(|text| Error::Request(format!("sample {at}: {text}")))
+}
+
+/// Whether a gradient that somebody gives is finite; it is that of the outputs from a place on.
+pub(crate) fn check_gradient(gradient: &[f32], first: usize) -> Result<()> {
+    let Some(at) = first_not_finite(gradient) else { return Ok(()) };
+    let message = format!("the gradient of the outputs is not finite: {} at {}", gradient[at], first + at);
+    Err(Error::Request(message))
 }
 
 /// Where the first value is that is no finite number.

@@ -3,7 +3,7 @@
 use super::{Optimiser, Trainer, quantise};
 use crate::error::{Error, Result};
 use crate::run::Device;
-use crate::run::values::check_values;
+use crate::run::values::check_sample;
 
 impl Trainer {
     pub(super) fn check(&self) -> Result<()> {
@@ -66,6 +66,15 @@ impl Trainer {
         }
     }
 
+    /// That samples have values that the input takes, unless the machine looks at them itself.
+    pub(super) fn check_values(&self, samples: &[&[f32]], stay: bool) -> Result<()> {
+        if self.machine.as_ref().is_some_and(|(_, machine)| machine.checks_samples(stay)) {
+            return Ok(());
+        }
+        let kind = self.network.input.kind;
+        samples.iter().enumerate().try_for_each(|(at, sample)| check_sample(at, sample, kind))
+    }
+
     /// Steps of a sample, and whether one frame holds for all of them.
     pub(super) fn check_samples(&self, samples: &[&[f32]]) -> Result<(usize, bool)> {
         if samples.is_empty() {
@@ -79,9 +88,6 @@ impl Trainer {
             if sample.len() != length || length == 0 || !length.is_multiple_of(frame) {
                 let got = sample.len();
                 return fault(format!("expected {frame} values for each step, as many as the others, got {got}"));
-            }
-            if let Err(text) = check_values(sample, self.network.input.kind) {
-                return fault(text);
             }
         }
         match (length / frame, fixed) {

@@ -48,7 +48,7 @@ impl Checkpoint {
     /// Writes the file; one that is there is replaced at once or, on an error, not at all.
     ///
     /// # Errors
-    /// [`Error::Layer`] where weights are missing, [`Error::Io`].
+    /// [`Error::Layer`] where weights are missing, [`Error::File`] where values are not finite, [`Error::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let training = Training { steps: self.state.steps, progress: self.progress.clone() };
@@ -166,8 +166,20 @@ mod tests {
         save_trained(&checkpoint.network, &checkpoint.recipe, &path).unwrap();
         let message = Checkpoint::read(&path).unwrap_err().to_string();
         assert!(message.contains("a.checkpoint") && message.contains("a network alone"), "{message}");
-        checkpoint.state.moments.insert("fc.weight.first".into(), Tensor::filled([2], f32::NAN));
+        // What could not be read is not written, and what was there stays.
+        let before = std::fs::read(&path).unwrap();
+        let with = |value| BTreeMap::from([("fc.weight.first".into(), Tensor::filled([2], value))]);
+        checkpoint.state.moments = with(f32::INFINITY);
+        let message = checkpoint.save(&path).unwrap_err().to_string();
+        assert!(["a.checkpoint", "`optimiser/fc.weight.first`", "inf"].iter().all(|part| message.contains(part)));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let rare = 1234.5678f32;
+        checkpoint.state.moments = with(rare);
         checkpoint.save(&path).unwrap();
+        let mut damaged = std::fs::read(&path).unwrap();
+        let at = damaged.windows(4).position(|word| word == rare.to_le_bytes()).unwrap();
+        damaged[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        std::fs::write(&path, damaged).unwrap();
         let message = Checkpoint::read(&path).unwrap_err().to_string();
         assert!(["a.checkpoint", "`optimiser/fc.weight.first`", "NaN"].iter().all(|part| message.contains(part)));
         let bytes = std::fs::read(&path).unwrap();

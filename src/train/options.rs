@@ -39,7 +39,7 @@ pub struct TrainOptions {
     pub device: Device,
     /// Threads; `None`: one for each core.
     pub threads: Option<usize>,
-    /// Times every step of the plan; on a CPU only.
+    /// Times every step of the plan.
     pub profile: Option<Profiler>,
 }
 

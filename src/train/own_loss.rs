@@ -25,7 +25,7 @@ use super::trainer::{InMemory, no_plan};
 use crate::error::{Error, Result};
 use crate::plan::{Holds, LossMemory};
 use crate::run::training::Order;
-use crate::run::values::first_not_finite;
+use crate::run::values::check_gradient;
 use crate::tensor::{Tensor, shape_text};
 
 /// What a batch on its way forward gave, beside its outputs.
@@ -65,25 +65,29 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// As of these two, and what `gradient` returns.
+    /// As of these two, and what `gradient` returns: running statistics are as they were.
     pub fn forward_backward<G: Borrow<Tensor>>(
         &mut self,
         samples: &[&[f32]],
         gradient: impl FnOnce(&Trainer) -> Result<G>,
     ) -> Result<ForwardReport> {
+        let before = self.accumulated;
         let report = self.forward_of(samples, true)?;
         let back = gradient(self).and_then(|gradient| self.backward_of(gradient.borrow(), samples));
-        if back.is_err() {
-            // There is nothing from which it could go back later.
-            self.in_memory = None;
+        if let Err(error) = back {
+            // There is nothing from which it could go back later: it is as if it had never been.
+            (self.in_memory, self.accumulated) = (None, before);
+            self.statistics_before()?;
+            return Err(error);
         }
-        back.map(|()| report)
+        Ok(report)
     }
 
     /// A batch forward; whether its samples `stay` where they are until it goes back.
     fn forward_of(&mut self, samples: &[&[f32]], stay: bool) -> Result<ForwardReport> {
         let (steps, constant) = self.check_samples(samples)?;
         self.prepare(steps, constant, None)?;
+        self.check_values(samples, stay)?;
         let result = self.steps_of(samples, &vec![0; samples.len()], samples.len(), stay)?;
         let firing_rates = self.firing_rates(&result, samples.len())?;
         self.in_memory = Some(InMemory { samples: samples.len(), constant, back: false });
@@ -111,7 +115,8 @@ impl Trainer {
     /// [`Trainer::outputs`], and of their shape; where the loss is a mean over the samples it has that factor in it.
     ///
     /// # Errors
-    /// No batch has gone forward since the last went back. A gradient of another shape, or that is not finite.
+    /// No batch has gone forward since the last went back. A gradient of another shape, or that is not finite; after the
+    /// latter the batch has to go forward anew.
     pub fn backward(&mut self, gradient: &Tensor) -> Result<()> {
         self.backward_of(gradient, &[])
     }
@@ -126,21 +131,23 @@ impl Trainer {
             let (expected, got) = (shape_text(&shape), shape_text(gradient.shape()));
             return Err(Error::Request(format!("expected the gradient of outputs {expected}, got {got}")));
         }
-        if let Some(at) = first_not_finite(gradient.data()) {
-            let got = gradient.data()[at];
-            return Err(Error::Request(format!("the gradient of the outputs is not finite: {got} at {at}")));
-        }
         let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
-        match plan.plan.buffers[buffer].holds {
+        let checked = if machine.checks_gradient() { Ok(()) } else { check_gradient(gradient.data(), 0) };
+        let back = checked.and_then(|()| match plan.plan.buffers[buffer].holds {
             // What holds for all steps gets the gradients of all of them.
             Holds::Edge(edge) if edge.series == 0 => {
                 let mut sum = vec![0.0; gradient.len() / shape[0]];
                 for step in gradient.data().chunks_exact(sum.len()) {
                     sum.iter_mut().zip(step).for_each(|(sum, of)| *sum += of);
                 }
-                machine.back(&sum, samples)?;
+                machine.back(&sum, samples)
             }
-            _ => machine.back(gradient.data(), samples)?,
+            _ => machine.back(gradient.data(), samples),
+        });
+        if let Err(error) = back {
+            // Some samples may have gone back already, over what they had in memory.
+            self.in_memory = None;
+            return Err(error);
         }
         self.learned.take(plan, machine, &self.network)?;
         if let Some(batch) = &mut self.in_memory {

@@ -7,9 +7,9 @@ use crate::kernel::grad::optimise;
 use crate::layer::Layer;
 use crate::network::file::neuron::{names, param_mut};
 use crate::network::{Network, laid_out};
-use crate::neuron::Param;
 use crate::neuron::affine::Coefficients;
 use crate::neuron::backward::COEFFICIENT_GRADIENTS;
+use crate::neuron::{Neuron, Param};
 use crate::plan::{LearnedPopulation, TrainingPlan};
 use crate::run::training::TrainingMachine;
 use crate::tensor::Tensor;
@@ -23,7 +23,17 @@ pub(super) struct Learned {
     params: BTreeMap<String, LearnedParam>,
 }
 
+/// What a step of the optimiser makes of neurons, before it is taken.
 #[derive(Debug)]
+pub(super) struct Next {
+    params: BTreeMap<String, LearnedParam>,
+    /// By node.
+    neurons: BTreeMap<usize, Neuron>,
+    /// Coefficients, and where they go.
+    rows: Vec<(usize, Vec<Coefficients>)>,
+}
+
+#[derive(Clone, Debug)]
 struct LearnedParam {
     layer: String,
     name: String,
@@ -67,17 +77,16 @@ impl Learned {
         Ok(())
     }
 
-    /// A step of the optimiser; the machine gets the new coefficients.
-    pub fn follow(
-        &mut self,
-        plan: &TrainingPlan,
-        machine: &mut TrainingMachine,
-        network: &mut Network,
-        (kind, settings): (u32, &[f32]),
-    ) -> Result<()> {
-        for param in self.params.values_mut() {
+    /// What a step of the optimiser makes of them.
+    ///
+    /// # Errors
+    /// A parameter that leaves its range.
+    pub fn next(&self, plan: &TrainingPlan, network: &Network, (kind, settings): (u32, &[f32])) -> Result<Next> {
+        let mut next = Next { params: self.params.clone(), neurons: BTreeMap::new(), rows: Vec::new() };
+        for param in next.params.values_mut() {
             let Some(node) = network.node(&param.layer) else { continue };
-            let Layer::Neuron(neuron) = &mut network.nodes[node].layer else { continue };
+            let Layer::Neuron(neuron) = &network.nodes[node].layer else { continue };
+            let neuron = next.neurons.entry(node).or_insert_with(|| neuron.clone());
             let Some(values) = param_mut(&mut neuron.model, &param.name) else { continue };
             let width = param.moments.len() / param.gradients.len().max(1);
             let each = values_mut(values).iter_mut().zip(&mut param.gradients);
@@ -87,18 +96,43 @@ impl Learned {
                 *value = f64::from(new);
             }
         }
-        let shapes = network.shapes()?;
+        let shapes = if plan.populations.is_empty() { Vec::new() } else { network.shapes()? };
         for population in &plan.populations {
-            machine.set_shared(population.gradients, &plan.zeros(population.gradients))?;
-            let Some(node) = network.node(&population.layer) else { continue };
-            let Layer::Neuron(neuron) = &network.nodes[node].layer else { continue };
+            let node = network.node(&population.layer);
+            let Some((node, neuron)) = node.and_then(|node| Some((node, next.neurons.get(&node)?))) else { continue };
             let core = neuron.affine().bind(&network.rules_at(node), network.dt, &shapes[node]);
             let core = core.map_err(|e| Error::layer(&population.layer, e.to_string()))?;
             let (_, rows) = laid_out(&core, &shapes[node], population.cells, population.channels);
-            let words = bytemuck::cast_slice::<Coefficients, u32>(&rows);
-            machine.set_shared(population.coefficients, words)?;
+            next.rows.push((population.coefficients, rows));
+        }
+        Ok(next)
+    }
+
+    /// Takes that step; the machine gets the new coefficients.
+    pub fn follow(
+        &mut self,
+        next: Next,
+        plan: &TrainingPlan,
+        machine: &mut TrainingMachine,
+        network: &mut Network,
+    ) -> Result<()> {
+        self.params = next.params;
+        for (node, neuron) in next.neurons {
+            network.nodes[node].layer = Layer::Neuron(neuron);
+        }
+        for population in &plan.populations {
+            machine.set_shared(population.gradients, &plan.zeros(population.gradients))?;
+        }
+        for (constant, rows) in &next.rows {
+            machine.set_shared(*constant, bytemuck::cast_slice::<Coefficients, u32>(rows))?;
         }
         Ok(())
+    }
+
+    /// The first layer that has a gradient that is not finite.
+    pub fn first_fault(&self) -> Option<String> {
+        let bad = |param: &&LearnedParam| param.gradients.iter().any(|x| !x.is_finite());
+        self.params.values().find(bad).map(|param| param.layer.clone())
     }
 
     /// Forgets the gradients.
@@ -129,12 +163,16 @@ impl Learned {
         self.params.iter().flat_map(of).collect()
     }
 
-    /// Goes on from those.
+    /// Goes on from those; without any they are zero.
     ///
     /// # Errors
     /// One that is missing, or of another length.
     pub fn set_moments(&mut self, names: &[&str], tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         for (key, param) in &mut self.params {
+            if tensors.is_empty() {
+                param.moments.fill(0.0);
+                continue;
+            }
             for (which, name) in names.iter().enumerate() {
                 let key = format!("{key}.{name}");
                 let tensor = tensors.get(&key).filter(|tensor| tensor.len() == param.gradients.len());

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::network::{Network, checkpoint};
 use crate::plan::{Layout, Parameter, TrainingPlan};
 use crate::run::training::TrainingMachine;
+use crate::run::values::first_not_finite;
 use crate::tensor::Tensor;
 use crate::train::Optimiser;
 
@@ -127,7 +128,7 @@ pub(super) fn moments(
     Ok(tensors)
 }
 
-/// Sets moments by name; without any they stay zero.
+/// Sets moments by name; without any they are zero.
 pub(super) fn set_moments(
     plan: &TrainingPlan,
     machine: &mut TrainingMachine,
@@ -135,12 +136,13 @@ pub(super) fn set_moments(
     moments: Moments,
     tensors: &BTreeMap<String, Tensor>,
 ) -> Result<()> {
-    if tensors.is_empty() {
-        return Ok(());
-    }
     let names = moments.names();
     for parameter in &plan.parameters {
         let mut all = vec![0; parameter.layout.places().len() * names.len()];
+        if tensors.is_empty() {
+            machine.set_shared(parameter.moments, &all)?;
+            continue;
+        }
         for (which, name) in names.iter().enumerate() {
             let mut both: [&[f32]; 2] = [&[]; 2];
             for (slot, values) in SLOTS.into_iter().zip(&mut both) {
@@ -188,13 +190,12 @@ pub(super) fn gradients(
     Ok(all)
 }
 
-/// The first layer whose gradients or weights are not finite.
+/// The first layer whose weights or gradients are not finite.
 pub(super) fn first_fault(plan: &TrainingPlan, machine: &TrainingMachine) -> Result<Option<String>> {
-    for parameter in &plan.parameters {
-        for constant in [parameter.values, parameter.gradients] {
-            if machine.shared(constant)?.iter().any(|word| !f32::from_bits(*word).is_finite()) {
-                return Ok(Some(parameter.layer.clone()));
-            }
+    let of_parameters = plan.parameters.iter().flat_map(|p| [(&p.layer, p.values), (&p.layer, p.gradients)]);
+    for (layer, constant) in of_parameters.chain(plan.populations.iter().map(|p| (&p.layer, p.gradients))) {
+        if first_not_finite(bytemuck::cast_slice(&machine.shared(constant)?)).is_some() {
+            return Ok(Some(layer.clone()));
         }
     }
     Ok(None)

@@ -30,8 +30,10 @@ pub struct Trainer {
     pub(super) in_memory: Option<InMemory>,
     /// Parameters of neurons.
     pub(super) learned: Learned,
-    /// Samples whose gradients were added up since the last step.
-    accumulated: u32,
+    /// Samples that went forward since the last step of the optimiser: those to come draw their masks after them.
+    pub(super) accumulated: u32,
+    /// The norm of the gradients that were added up, where the last batch computed it.
+    pub(super) gradient_norm: Option<f64>,
 }
 
 /// A batch of which a machine has what it computed.
@@ -52,7 +54,7 @@ pub(super) fn no_plan() -> Error {
 /// What a step of training gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepReport {
-    /// The mean loss of the batch, before the step.
+    /// The mean loss of the batch, before the step; without what a penalty on firing rates adds.
     pub loss: f64,
     /// Samples whose largest score was that of their label.
     pub correct: usize,
@@ -101,6 +103,7 @@ impl Trainer {
             in_memory: None,
             learned,
             accumulated: 0,
+            gradient_norm: None,
         };
         trainer.check()?;
         // What cannot be trained is said now.
@@ -114,11 +117,11 @@ impl Trainer {
     /// it: one frame that holds for all steps, or a frame for each of them, as many in all samples of a batch.
     ///
     /// # Errors
-    /// Samples or labels that do not fit. A loss that is not finite, or with a clip norm a gradient: parameters and running
-    /// statistics are as they were.
+    /// Samples or labels that do not fit. A loss that is not finite: parameters and running statistics are as they were. As
+    /// [`Trainer::optimise`].
     pub fn step(&mut self, samples: &[&[f32]], labels: &[u32]) -> Result<StepReport> {
         let report = self.accumulate(samples, labels, samples.len())?;
-        self.follow(report.gradient_norm)?;
+        self.optimise()?;
         Ok(report)
     }
 
@@ -130,7 +133,12 @@ impl Trainer {
     pub fn accumulate(&mut self, samples: &[&[f32]], labels: &[u32], of: usize) -> Result<StepReport> {
         let (steps, constant) = self.check_samples(samples)?;
         self.check_labels(samples, labels)?;
+        if of < samples.len() {
+            let n = samples.len();
+            return Err(Error::Request(format!("expected a part of {of} samples, got {n}: more than the whole")));
+        }
         self.prepare(steps, constant, Some(self.options.loss.kind))?;
+        self.check_values(samples, true)?;
         if let Some((plan, _)) = &self.machine
             && of != samples.len()
             && !plan.norms.is_empty()
@@ -148,20 +156,13 @@ impl Trainer {
         let square_sums = plan.square_sums.map(|sums| machine.shared(sums)).transpose()?;
         let square_sum = square_sums.map(|sums| sums.iter().map(|&x| f64::from(f32::from_bits(x))).sum::<f64>());
         let gradient_norm = square_sum.map(|sum| (sum + self.learned.square_sum()).sqrt());
-        let fault = match gradient_norm {
-            _ if !loss.is_finite() => Some("loss"),
-            Some(norm) if !norm.is_finite() => Some("gradient"),
-            _ => None,
-        };
-        if let Some(what) = fault {
-            let layer = tensors::first_fault(plan, machine)?.unwrap_or_else(|| "the output".into());
-            let step = self.steps + 1;
-            self.refuse()?;
-            return Err(Error::layer(
-                layer,
-                format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients"),
-            ));
+        if !loss.is_finite() {
+            return Err(self.not_finite("loss")?);
         }
+        if gradient_norm.is_some_and(|norm| !norm.is_finite()) {
+            return Err(self.not_finite("gradient")?);
+        }
+        self.gradient_norm = gradient_norm;
         let firing_rates = self.firing_rates(&result, samples.len())?;
         self.in_memory = Some(InMemory { samples: samples.len(), constant, back: true });
         Ok(StepReport { loss, correct: result.correct, samples: samples.len(), gradient_norm, firing_rates })
@@ -179,7 +180,7 @@ impl Trainer {
         let seeds: Vec<u32> =
             (0..samples.len() as u32).map(|at| mask::hash(seed, 0, 0, self.accumulated + at)).collect();
         let settings = self.settings(of, 1.0);
-        self.in_memory = None;
+        (self.in_memory, self.gradient_norm) = (None, None);
         let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
         machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
         let result = machine.steps(&Batch { samples, labels, seeds: &seeds, stay })?;
@@ -213,32 +214,59 @@ impl Trainer {
     /// A step of the optimiser along the gradients that were added up; they are zero after.
     ///
     /// # Errors
-    /// A device that is lost.
+    /// A gradient that is not finite (on a GPU it is looked for with a clip norm alone), a parameter of a neuron that would
+    /// leave its range: no parameter has changed, and the gradients are forgotten. A device that is lost.
     pub fn optimise(&mut self) -> Result<()> {
         let norm = |all: &BTreeMap<String, Tensor>| {
             all.values().flat_map(Tensor::data).map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
         };
-        let norm = match self.options.clip_norm {
-            Some(_) => Some(norm(&self.gradients()?)),
-            None => None,
-        };
-        self.follow(norm)
-    }
-
-    fn follow(&mut self, gradient_norm: Option<f64>) -> Result<()> {
-        let most = self.options.clip_norm.unwrap_or(f64::INFINITY);
         // As PyTorch's `clip_grad_norm_`.
-        let clip = gradient_norm.map_or(1.0, |norm| (most / (norm + 1e-6)).min(1.0));
+        let clip = match self.options.clip_norm {
+            None => 1.0,
+            Some(most) => {
+                let norm = self.gradient_norm.map_or_else(|| Ok(norm(&self.gradients()?)), Ok)?;
+                if !norm.is_finite() {
+                    return Err(self.not_finite("gradient")?);
+                }
+                (most / (norm + 1e-6)).min(1.0)
+            }
+        };
+        let Some((plan, machine)) = &self.machine else { return self.stepped() };
+        if machine.has_memory_here() && tensors::first_fault(plan, machine)?.is_some() {
+            return Err(self.not_finite("gradient")?);
+        }
         let settings = self.settings(1, clip);
         let kind = self.options.optimiser.kind();
-        if let Some((plan, machine)) = &mut self.machine {
-            machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
-            machine.optimise()?;
-            self.learned.follow(plan, machine, &mut self.network, (kind, &settings))?;
-        }
+        let learned = self.learned.next(plan, &self.network, (kind, &settings));
+        let learned = match learned {
+            Ok(learned) => learned,
+            Err(error) => {
+                self.refuse()?;
+                return Err(error);
+            }
+        };
+        let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
+        machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
+        machine.optimise()?;
+        self.learned.follow(learned, plan, machine, &mut self.network)?;
+        self.stepped()
+    }
+
+    fn stepped(&mut self) -> Result<()> {
         self.steps += 1;
-        self.accumulated = 0;
+        (self.accumulated, self.gradient_norm) = (0, None);
         Ok(())
+    }
+
+    /// What to say of a batch whose loss or gradient is not finite, which is refused.
+    fn not_finite(&mut self, what: &str) -> Result<Error> {
+        let Some((plan, machine)) = &self.machine else { return Err(no_plan()) };
+        let layer = tensors::first_fault(plan, machine)?.or_else(|| self.learned.first_fault());
+        let step = self.steps + 1;
+        self.refuse()?;
+        let message =
+            format!("the {what} of step {step} is not finite: try a lower learning rate, or clip the gradients");
+        Ok(Error::layer(layer.unwrap_or_else(|| "the output".into()), message))
     }
 
     /// The gradients that were added up, by `<layer>.<parameter>`, in the shapes of the parameters (those of neurons: as a
@@ -256,16 +284,27 @@ impl Trainer {
 
     /// Forgets a batch whose gradients are not to be followed: they are zero after, those that were there before it, too.
     fn refuse(&mut self) -> Result<()> {
+        self.forget()?;
+        self.statistics_before()
+    }
+
+    /// Forgets the gradients that were added up.
+    fn forget(&mut self) -> Result<()> {
         self.learned.clear();
         if let Some((plan, machine)) = &mut self.machine {
             let parameters = plan.parameters.iter().map(|parameter| parameter.gradients);
             for constant in parameters.chain(plan.populations.iter().map(|population| population.gradients)) {
                 machine.set_shared(constant, &plan.zeros(constant))?;
             }
-            tensors::statistics_before(plan, machine)?;
         }
-        self.accumulated = 0;
+        (self.accumulated, self.gradient_norm) = (0, None);
         Ok(())
+    }
+
+    /// Takes the last batch out of the running statistics.
+    pub(super) fn statistics_before(&mut self) -> Result<()> {
+        let Some((plan, machine)) = &mut self.machine else { return Ok(()) };
+        tensors::statistics_before(plan, machine)
     }
 
     /// From the next step on.
@@ -299,7 +338,7 @@ impl Trainer {
         Ok(TrainerState { steps: self.steps, moments })
     }
 
-    /// Goes on from a state; the network must be the one that was saved with it.
+    /// Goes on from a state; the network must be the one that was saved with it. Gradients that were added up are forgotten.
     ///
     /// # Errors
     /// Moments that do not fit the network's parameters.
@@ -309,12 +348,11 @@ impl Trainer {
             let steps = self.options.steps.or(self.network.steps).unwrap_or(1);
             self.prepare(steps, true, Some(self.options.loss.kind))?;
         }
+        self.forget()?;
         if let Some((plan, machine)) = &mut self.machine {
             tensors::set_moments(plan, machine, &self.network, kind, &state.moments)?;
         }
-        if !state.moments.is_empty() {
-            self.learned.set_moments(kind.names(), &state.moments)?;
-        }
+        self.learned.set_moments(kind.names(), &state.moments)?;
         self.steps = state.steps;
         Ok(())
     }
@@ -336,6 +374,7 @@ impl Trainer {
             tensors::take_over((plan_before, before), (&plan, &mut machine))?;
         }
         (self.machine, self.request, self.in_memory) = (Some((plan, machine)), request, None);
+        self.gradient_norm = None;
         Ok(())
     }
 }

@@ -63,7 +63,7 @@ fn gradients(
     let samples: Vec<&[f32]> = x.data().chunks(x.len() / x.shape()[0]).collect();
     let mut on = |device: &Device| {
         let options = TrainOptions { input_gradient: true, device: device.clone(), ..options.clone() };
-        let mut trainer = Trainer::new(network.clone(), options).unwrap();
+        let mut trainer = Trainer::new(network.clone(), options.clone()).unwrap();
         trainer.forward(&samples).unwrap();
         let outputs = trainer.outputs().unwrap();
         assert_eq!(outputs.shape(), w_loss.shape());
@@ -71,6 +71,12 @@ fn gradients(
         trainer.backward(&w_loss).unwrap();
         let mut all = trainer.gradients().unwrap();
         all.insert("input".into(), trainer.input_gradient().unwrap());
+        // The same in one call, with samples that stay where they are.
+        let mut stay = Trainer::new(network.clone(), options).unwrap();
+        stay.forward_backward(&samples, |_| Ok(&w_loss)).unwrap();
+        let mut again = stay.gradients().unwrap();
+        again.insert("input".into(), stay.input_gradient().unwrap());
+        same(&case.id, &all, &again);
         all
     };
     let got = on(device);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use saltatory::network::Builder;
-use saltatory::neuron::Lif;
+use saltatory::neuron::{Lif, Neuron};
 use saltatory::run::Device;
-use saltatory::train::{Loss, LossKind, Over, RatePenalty, TrainOptions, Trainer};
+use saltatory::train::{Loss, LossKind, Momentum, Optimiser, Over, RatePenalty, TrainOptions, Trainer};
 use saltatory::{Network, Tensor};
 
 use crate::{numbers, samples, views};
@@ -89,12 +89,93 @@ fn the_host_computes_what_the_plan_would() {
     }
 }
 
+/// Networks whose gradient is read where the host has it; and their samples, where they have no weights.
+fn lending() -> [Network; 5] {
+    let easy = || Lif { threshold: 0.1.into(), ..Lif::tau(2.0) };
+    [
+        Network::new([150]).spiking(Lif::tau(2.0)),
+        Network::new([2, 5, 3]).spiking(Lif::tau(2.0)),
+        Network::new([150]).batch_norm().spiking(easy()),
+        Network::new([70]).linear(50).spiking(easy()),
+        Network::new([70]).linear(50).batch_norm().spiking(easy()),
+    ]
+    .map(|builder| network(builder.steps(STEPS)))
+}
+
+#[test]
+fn refused_values_change_nothing() {
+    for network in networks().into_iter().chain(lending()) {
+        let good = samples(&network, BATCH, STEPS, 1);
+        // The last step of a sample that is not the first of its group.
+        let mut bad = good.clone();
+        *bad[5].last_mut().unwrap() = f32::INFINITY;
+        for device in [Device::Reference, Device::Cpu] {
+            let options = TrainOptions { device, input_gradient: true, threads: Some(1), ..Default::default() };
+            let with_bad = |tensor: Tensor| {
+                let (shape, mut data) = (tensor.shape().to_vec(), tensor.into_data());
+                let last = data.len() - 1;
+                data[last] = f32::NAN;
+                Tensor::new(shape, data).unwrap()
+            };
+            let mut tried = Trainer::new(network.clone(), options.clone()).unwrap();
+            let says = |error: saltatory::Error, what: &str| assert!(error.to_string().contains(what), "{error}");
+            says(tried.forward(&views(&bad)).unwrap_err(), "sample 5: expected finite numbers, got inf");
+            let stay = |trainer: &Trainer| Ok(gradient(&trainer.outputs()?));
+            says(tried.forward_backward(&views(&bad), stay).unwrap_err(), "sample 5: expected finite numbers, got inf");
+            let bad = |trainer: &Trainer| Ok(with_bad(gradient(&trainer.outputs()?)));
+            says(tried.forward_backward(&views(&good), bad).unwrap_err(), "not finite: NaN at");
+            // As it never was, it draws no masks and is in no statistics.
+            let mut plain = Trainer::new(network.clone(), options).unwrap();
+            for trainer in [&mut tried, &mut plain] {
+                trainer.forward_backward(&views(&good), stay).unwrap();
+            }
+            assert!(bits(&mut tried) == bits(&mut plain));
+        }
+    }
+}
+
+#[test]
+fn a_step_that_cannot_be_taken_changes_nothing() {
+    let refused = |trainer: &mut Trainer, network: &Network, parts: [&str; 2]| {
+        let message = trainer.optimise().unwrap_err().to_string();
+        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        assert!(trainer.network().unwrap() == *network);
+        assert!(trainer.gradients().unwrap().values().all(|of| of.data().iter().all(|&x| x == 0.0)));
+        assert_eq!(trainer.state().unwrap().steps, 0);
+    };
+    // A gradient beyond the largest number.
+    let linear = network(Network::new([4]).linear(3).steps(STEPS));
+    let sample = vec![10.0; 4 * STEPS];
+    for clip_norm in [None, Some(1.0)] {
+        let mut trainer = Trainer::new(linear.clone(), TrainOptions { clip_norm, ..Default::default() }).unwrap();
+        let huge = Tensor::filled([STEPS, 1, 3], 3e38);
+        trainer.forward_backward(&[&sample], |_| Ok(&huge)).unwrap();
+        refused(&mut trainer, &linear, ["`linear1`", "the gradient of step 1 is not finite"]);
+        trainer.step(&[&sample], &[0]).unwrap();
+    }
+    // A time constant that would be none: on one side of where it is.
+    let neuron = Neuron::from(Lif { threshold: 0.1.into(), ..Lif::tau(2.0) }).learning(&["tau"]);
+    let learning = network(Network::new([4]).linear(3).spiking(neuron).steps(STEPS));
+    let mut sides = 0;
+    for sign in [-1.0, 1.0] {
+        let optimiser = Optimiser::Adam(Momentum { lr: 100.0, ..Default::default() });
+        let mut trainer = Trainer::new(learning.clone(), TrainOptions { optimiser, ..Default::default() }).unwrap();
+        let gradient = Tensor::filled([STEPS, 1, 3], sign);
+        trainer.forward_backward(&[&sample], |_| Ok(&gradient)).unwrap();
+        assert!(trainer.gradients().unwrap()["lif2.tau"].data()[0] != 0.0);
+        if trainer.gradients().unwrap()["lif2.tau"].data()[0] > 0.0 {
+            refused(&mut trainer, &learning, ["`lif2`", "tau"]);
+            sides += 1;
+        } else {
+            trainer.optimise().unwrap();
+        }
+    }
+    assert_eq!(sides, 1);
+}
+
 #[test]
 fn samples_that_stay_give_the_same_bits() {
-    // Neurons alone read their currents and their gradients where the host has them.
-    let alone = [Network::new([150]).spiking(Lif::tau(2.0)), Network::new([2, 5, 3]).spiking(Lif::tau(2.0))];
-    let alone = alone.map(|builder| network(builder.steps(STEPS)));
-    for network in networks().into_iter().chain(alone) {
+    for network in networks().into_iter().chain(lending()) {
         let samples = samples(&network, BATCH, STEPS, 1);
         let mut all = Vec::new();
         for (device, threads) in [(Device::Reference, 1), (Device::Cpu, 1), (Device::Cpu, 3)] {
@@ -172,6 +253,8 @@ fn what_is_out_of_turn_is_said() {
     says(trainer.input_gradient().unwrap_err(), "input_gradient");
     says(trainer.backward(&Tensor::filled([STEPS, BATCH, 2], 0.0)).unwrap_err(), "4x6x3, got 4x6x2");
     says(trainer.backward(&Tensor::filled(shape, f32::NAN)).unwrap_err(), "not finite: NaN at 0");
+    says(trainer.backward(&zeros).unwrap_err(), "forward");
+    trainer.forward(&views(&samples)).unwrap();
     trainer.backward(&zeros).unwrap();
     says(trainer.backward(&zeros).unwrap_err(), "gone back");
     // A batch of which the gradient was refused has nothing to go back from.
@@ -183,6 +266,7 @@ fn what_is_out_of_turn_is_said() {
     says(failed.unwrap_err(), "no");
     trainer.step(&views(&samples), &LABELS).unwrap();
     says(trainer.outputs().unwrap_err(), "forward");
+    says(trainer.accumulate(&views(&samples), &LABELS, BATCH - 1).unwrap_err(), "more than the whole");
     // A population alone has nothing that learns, but an input.
     let alone = Network::new([3]).spiking(Lif::tau(2.0)).steps(STEPS).build().unwrap();
     says(Trainer::new(alone.clone(), TrainOptions::default()).unwrap_err(), "nothing that learns");

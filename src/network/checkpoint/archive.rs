@@ -10,6 +10,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, Metadata, TensorView};
 
 use crate::error::{Error, Result};
+use crate::io::output::AtomicFile;
 
 /// A file larger than this is taken for a mistake.
 const MAX_BYTES: u64 = 1 << 34;
@@ -51,23 +52,11 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a file beside `path` and renames it, so that no half-written one is ever there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Threads may write the same one.
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let Some(name) = path.file_name() else {
-        return Err(Error::file(path, "expected the name of a file"));
-    };
-    let unique = format!(".{}.{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(unique);
-    let temporary = path.with_file_name(hidden);
-    let written = File::create_new(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|e| {
-        // What could not be written is of no use; that it may not be there either is no second error.
-        let _ = std::fs::remove_file(&temporary);
-        Error::io(path, e)
-    })
+    let mut file = AtomicFile::with_suffix(path, &format!(".{}", COUNT.fetch_add(1, Ordering::Relaxed)))?;
+    file.write_all(bytes).map_err(|e| Error::io(path, e))?;
+    file.commit()
 }
 
 impl<'a> Archive<'a> {

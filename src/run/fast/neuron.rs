@@ -16,9 +16,9 @@ const COMMON: u32 = flag::FORM_LEAK_ALL
 const IDLE: u32 = flag::RESET_KEEPS_INPUT | flag::VOLTAGE_FIRST;
 
 /// In which form the potential is computed: as [`Coefficients::step`] has them.
-const LEAK_ALL: u8 = 0;
-const LEAK_POTENTIAL: u8 = 1;
-const FACTOR: u8 = 2;
+pub(super) const LEAK_ALL: u8 = 0;
+pub(super) const LEAK_POTENTIAL: u8 = 1;
+pub(super) const FACTOR: u8 = 2;
 /// All that is not common.
 const RARE: u8 = 3;
 
@@ -85,12 +85,7 @@ impl Neurons {
             Lanes::new(flags, &std::array::from_fn(at))
         };
         let is = |bit: u32| flags & bit != 0;
-        let form = match (is(flag::FORM_LEAK_ALL), is(flag::FORM_LEAK_POTENTIAL)) {
-            _ if flags & !(COMMON | IDLE) != 0 => RARE,
-            (true, _) => LEAK_ALL,
-            (_, true) => LEAK_POTENTIAL,
-            _ => FACTOR,
-        };
+        let form = if flags & !(COMMON | IDLE) != 0 { RARE } else { form(flags) };
         let alike = form != RARE && population.grain == 0 && count.is_multiple_of(BLOCK);
         let blocks = if alike { 1 } else { count.div_ceil(BLOCK) };
         let lanes = (0..blocks).map(|at| block(at * BLOCK)).collect();
@@ -247,12 +242,7 @@ fn stepped<const FORM: u8, const HARD: bool, const ALIKE: bool>(
     let mut fired = [0u32; BLOCK];
     for i in 0..BLOCK {
         let c = if ALIKE { 0 } else { i };
-        let drive = l.input[c] * x[i];
-        let h = match FORM {
-            LEAK_ALL => v[i] + l.leak[c] * (drive - (v[i] - l.rest[c])),
-            LEAK_POTENTIAL => (v[i] - l.leak[c] * (v[i] - l.rest[c])) + drive,
-            _ => l.leak[c] * v[i] + drive + l.rest[c],
-        };
+        let h = charged::<FORM>(v[i], x[i], [l.leak[c], l.input[c], l.rest[c]]);
         let fires = h >= l.fires_at[c];
         let reset = if HARD { l.v_reset[c] } else { h - l.subtract[c] };
         let after = if fires { reset } else { h };
@@ -262,6 +252,26 @@ fn stepped<const FORM: u8, const HARD: bool, const ALIKE: bool>(
         v[i] = after;
     }
     counted.word(&fired)
+}
+
+/// The form that flags say.
+pub(super) fn form(flags: u32) -> u8 {
+    match (flags & flag::FORM_LEAK_ALL != 0, flags & flag::FORM_LEAK_POTENTIAL != 0) {
+        (true, _) => LEAK_ALL,
+        (_, true) => LEAK_POTENTIAL,
+        _ => FACTOR,
+    }
+}
+
+/// The potential before the threshold test, in a form.
+#[inline(always)]
+pub(super) fn charged<const FORM: u8>(v: f32, x: f32, [leak, input, rest]: [f32; 3]) -> f32 {
+    let drive = input * x;
+    match FORM {
+        LEAK_ALL => v + leak * (drive - (v - rest)),
+        LEAK_POTENTIAL => (v - leak * (v - rest)) + drive,
+        _ => leak * v + drive + rest,
+    }
 }
 
 /// What is kept of a potential: not below the floor, and no subnormal.

@@ -30,6 +30,17 @@ pub enum Choice {
     Name(String),
 }
 
+/// As people write it: `gpu` is the best, a number an index, and all else a part of a name.
+impl From<&str> for Choice {
+    fn from(text: &str) -> Choice {
+        match (text, text.parse()) {
+            ("gpu", _) => Choice::Best,
+            (_, Ok(index)) => Choice::Index(index),
+            _ => Choice::Name(text.into()),
+        }
+    }
+}
+
 /// Every adapter that wgpu finds.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<AdapterInfo> {

@@ -19,7 +19,7 @@
 //! | `input_buffer`, `input_texture`, `tick` | kernels that no plan has: what an embedded network takes in, its clock |
 //! | `mapped` | what buffers hold, on the host |
 //! | `compare` | both machines side by side, step by step |
-//! | `trusted` | the one place that is not checked by the compiler |
+//! | `trusted` | what of GPUs is not checked by the compiler |
 //!
 //! # Inside a renderer
 //!

@@ -112,10 +112,9 @@ impl GpuTraining {
     /// # Errors
     /// A plan that has its loss, a device that is lost.
     pub async fn back(&mut self, gradient: &[f32]) -> Result<()> {
-        let LossMemory::Own { gradient: buffer, .. } = self.training.loss else {
+        let Some((buffer, edge)) = self.training.own_gradient() else {
             return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
         };
-        let Holds::Edge(edge) = self.plan.buffers[buffer].holds else { return Ok(()) };
         let (prepared, schedule) = (self.prepared()?, self.schedule(self.samples, Part::Back));
         let work = || {
             write_steps(&self.gpu, prepared.buffer(buffer), &edge, gradient);

@@ -8,12 +8,14 @@ use super::{Batch, BatchResult};
 use crate::error::{Error, Result};
 use crate::kernel::grad::loss::{FACTS, RESULTS};
 use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
+use crate::network::InputKind;
 use crate::plan::{Holds, LossMemory, Part, Plan, Slot, Step, TrainingPlan};
 use crate::run::bound::{Lent, run_step};
 use crate::run::fast::{Fast, back};
 use crate::run::pack::{as_packed, lies_packed, pack, pack_batch, unpack_batch};
 use crate::run::profile::Profiler;
 use crate::run::training::Order;
+use crate::run::values::{check_gradient, check_sample};
 
 /// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
 const MOST_OF_A_GROUP: usize = 8;
@@ -30,12 +32,12 @@ pub(crate) struct CpuTraining {
     fast: Option<Fast>,
     profile: Option<Profiler>,
     /// Whether samples are read where the host has them, each in a group of its own: nothing but neurons would be in them.
-    lends_samples: bool,
+    pub lends_samples: bool,
     /// Whether the gradient of the output is.
-    lends_gradient: bool,
+    pub lends_gradient: bool,
 }
 
-/// What the host has of a batch.
+/// What the host has of a batch, which stays there.
 #[derive(Clone, Copy, Default)]
 struct OfHost<'a> {
     /// The samples, where they stay.
@@ -86,9 +88,9 @@ impl CpuTraining {
     }
 
     /// A step of the optimiser.
-    pub fn optimise(&mut self) {
+    pub fn optimise(&mut self) -> Result<()> {
         let training = self.training.clone();
-        self.on_threads(|this| this.part(&training, Part::End, OfHost::default()));
+        self.on_threads(|this| this.part(&training, Part::End, OfHost::default()))
     }
 
     /// What an edge holds of the last batch.
@@ -128,20 +130,18 @@ impl CpuTraining {
             group.take_in(&training, samples, &batch.labels[own.clone()], &batch.seeds[own]);
         });
         let samples = if stay { batch.samples } else { &[] };
-        self.part(&training, Part::Steps, OfHost { samples, gradient: &[] });
+        self.part(&training, Part::Steps, OfHost { samples, gradient: &[] })?;
         Ok(self.results(&training))
     }
 
     fn back_here(&mut self, host: OfHost<'_>) -> Result<()> {
         let training = self.training.clone();
         let plan = &training.plan;
-        let LossMemory::Own { gradient: buffer, .. } = training.loss else {
+        let Some((buffer, edge)) = training.own_gradient() else {
             return Err(Error::Request("the plan has its loss: it takes no gradient".into()));
         };
-        let Holds::Edge(edge) = plan.buffers[buffer].holds else { return Ok(()) };
         if self.lends_gradient {
-            self.part(&training, Part::Back, host);
-            return Ok(());
+            return self.part(&training, Part::Back, host);
         }
         let batch: usize = self.groups.iter().map(|group| group.batch).sum();
         let size = self.groups.first().map_or(0, |group| group.batch);
@@ -152,8 +152,7 @@ impl CpuTraining {
                 pack(&edge, &host.gradient[(t * batch + at * size) * frame..][..own * frame], words);
             }
         });
-        self.part(&training, Part::Back, OfHost { gradient: &[], ..host });
-        Ok(())
+        self.part(&training, Part::Back, OfHost { gradient: &[], ..host })
     }
 
     /// Memory for so many samples; that of the last batch where it will do.
@@ -171,10 +170,14 @@ impl CpuTraining {
     }
 
     /// Runs a part of the plan. Steps that compute each sample for itself run on for a group, one after the other.
-    fn part(&mut self, training: &TrainingPlan, part: Part, host: OfHost<'_>) {
+    ///
+    /// # Errors
+    /// What is the host's has values that are refused: no memory that samples share has changed.
+    fn part(&mut self, training: &TrainingPlan, part: Part, host: OfHost<'_>) -> Result<()> {
         let plan = &training.plan;
         let window = window(plan, 1);
         let all: Vec<(usize, &Step, Window)> = plan.walk(window, part).collect();
+        let mut checked = false;
         for steps in all.chunk_by(|a, b| a.1.kernel.scope() == Scope::Samples && b.1.kernel.scope() == Scope::Samples) {
             if steps[0].1.kernel.scope() == Scope::Samples {
                 let shared = &self.shared;
@@ -188,7 +191,10 @@ impl CpuTraining {
                 let (fast, profile) = (self.fast.as_ref(), self.profile.as_ref());
                 let all: usize = self.groups.iter().map(|group| group.batch).sum();
                 let size = self.groups.first().map_or(1, |group| group.batch);
-                self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
+                let each = self.groups.par_iter_mut().enumerate().map(|(at, group)| {
+                    if !checked {
+                        host.check(training, at * size, group.batch, all)?;
+                    }
                     let lent = host.lent(training, at * size, all);
                     for (number, step, window) in steps {
                         let fast = fast.map(|fast| (fast, *number));
@@ -198,7 +204,12 @@ impl CpuTraining {
                         run_step(plan, step, fast, window, &mut group.slots, constants, &lent);
                         Profiler::note(profile, plan, *number, start);
                     }
+                    Ok(())
                 });
+                // All of them, and then the first fault.
+                let each: Vec<Result<()>> = each.collect();
+                each.into_iter().collect::<Result<()>>()?;
+                checked = true;
                 continue;
             }
             for (number, step, window) in steps {
@@ -207,6 +218,7 @@ impl CpuTraining {
                 Profiler::note(self.profile.as_ref(), plan, *number, start);
             }
         }
+        Ok(())
     }
 
     /// Runs a step that writes to shared memory: over all groups in their order, or once.
@@ -305,6 +317,18 @@ impl CpuTraining {
 }
 
 impl OfHost<'_> {
+    /// Looks at what is lent to a group, of which some steps are about to bring it to the cache.
+    fn check(&self, training: &TrainingPlan, first: usize, batch: usize, all: usize) -> Result<()> {
+        if let (Some(sample), true) = (self.samples.get(first), self.gradient.is_empty()) {
+            // What lies packed is real.
+            check_sample(first, sample, InputKind::Real)?;
+        }
+        let Some((_, edge)) = training.own_gradient() else { return Ok(()) };
+        let frame = edge.elements();
+        let mut steps = (first * frame..self.gradient.len()).step_by(all * frame);
+        steps.try_for_each(|at| check_gradient(&self.gradient[at..][..batch * frame], at))
+    }
+
     /// What a group reads of it whose first sample is one of `all`.
     fn lent(&self, training: &TrainingPlan, first: usize, all: usize) -> Vec<Lent<'_>> {
         let plan = &training.plan;
@@ -314,9 +338,7 @@ impl OfHost<'_> {
         {
             lent.push(Lent { buffer: plan.input, words, apart: None });
         }
-        if let LossMemory::Own { gradient: buffer, .. } = training.loss
-            && let (Holds::Edge(edge), false) = (plan.buffers[buffer].holds, self.gradient.is_empty())
-        {
+        if let (Some((buffer, edge)), false) = (training.own_gradient(), self.gradient.is_empty()) {
             let words = bytemuck::cast_slice(&self.gradient[first * edge.elements()..]);
             lent.push(Lent { buffer, words, apart: Some(all * edge.elements()) });
         }
@@ -334,11 +356,9 @@ fn lends_samples(plan: &Plan) -> bool {
 
 /// Whether the gradient of the output may be: none but neurons take it.
 fn lends_gradient(training: &TrainingPlan) -> bool {
-    let LossMemory::Own { gradient, .. } = training.loss else { return false };
-    let plan = &training.plan;
-    let mut readers = plan.steps().filter(|step| step.bind.contains(&Slot::Buffer(gradient)));
-    let lies = matches!(plan.buffers[gradient].holds, Holds::Edge(edge) if lies_packed(&edge));
-    lies && readers.all(|step| matches!(step.kernel, Kernel::MembraneInput(_)))
+    let Some((gradient, edge)) = training.own_gradient() else { return false };
+    let mut readers = training.plan.steps().filter(|step| step.bind.contains(&Slot::Buffer(gradient)));
+    lies_packed(&edge) && readers.all(|step| matches!(step.kernel, Kernel::MembraneInput(_)))
 }
 
 /// Samples of a group: every thread gets some groups. Results do not depend on it.

@@ -108,10 +108,25 @@ impl TrainingMachine {
         }
     }
 
+    /// Whether what samples share is in the host's memory: looking at it costs next to nothing.
+    pub fn has_memory_here(&self) -> bool {
+        matches!(self, TrainingMachine::Cpu(_))
+    }
+
+    /// Whether it looks at the values of samples itself, where they stay: when they come to the cache.
+    pub fn checks_samples(&self, stay: bool) -> bool {
+        matches!(self, TrainingMachine::Cpu(machine) if stay && machine.lends_samples)
+    }
+
+    /// Whether it looks at the gradient of the output itself.
+    pub fn checks_gradient(&self) -> bool {
+        matches!(self, TrainingMachine::Cpu(machine) if machine.lends_gradient)
+    }
+
     /// A batch forward, and, where the loss is in the plan, back: its gradients are added to what is there.
     ///
     /// # Errors
-    /// A batch that does not fit on the device, a device that is lost.
+    /// A batch that does not fit on the device, a device that is lost; values that it has to look at.
     pub fn steps(&mut self, batch: &Batch<'_>) -> Result<BatchResult> {
         match self {
             TrainingMachine::Cpu(machine) => machine.steps(batch),
@@ -124,7 +139,7 @@ impl TrainingMachine {
     /// the host's own. `samples` are those of the batch, where they stayed.
     ///
     /// # Errors
-    /// A plan that has its loss, a device that is lost.
+    /// A plan that has its loss, a device that is lost; values that it has to look at.
     pub fn back(&mut self, gradient: &[f32], samples: &[&[f32]]) -> Result<()> {
         match self {
             TrainingMachine::Cpu(machine) => machine.back(gradient, samples),
@@ -152,10 +167,7 @@ impl TrainingMachine {
     /// A device that is lost.
     pub fn optimise(&mut self) -> Result<()> {
         match self {
-            TrainingMachine::Cpu(machine) => {
-                machine.optimise();
-                Ok(())
-            }
+            TrainingMachine::Cpu(machine) => machine.optimise(),
             #[cfg(feature = "gpu")]
             TrainingMachine::Gpu(machine) => pollster::block_on(machine.optimise()),
         }

@@ -4,15 +4,12 @@ use crate::kernel::grad::membrane_input::Params;
 use crate::kernel::{Bindings, Window};
 use crate::neuron::affine::{Coefficients, flag};
 use crate::neuron::surrogate::SurrogateKind;
-use crate::run::fast::neuron::kept;
+use crate::run::fast::neuron::{FACTOR, LEAK_ALL, LEAK_POTENTIAL, charged, form, kept};
 use crate::run::fast::prefetch::{STRETCH, prefetch};
 use crate::run::fast::tasks_of_values;
 use crate::run::spread;
 
-/// How a potential is updated, and reset.
-const LEAK_ALL: u8 = 0;
-const LEAK_POTENTIAL: u8 = 1;
-const FACTOR: u8 = 2;
+/// How a potential is reset.
 const NONE: u8 = 0;
 const HARD: u8 = 1;
 const SUBTRACT: u8 = 2;
@@ -44,17 +41,12 @@ impl FastMembraneInput {
         if !plain || p.learns == 1 || !p.input.is_real() {
             return None;
         }
-        let form = match (is(flag::FORM_LEAK_ALL), is(flag::FORM_LEAK_POTENTIAL)) {
-            (true, _) => LEAK_ALL,
-            (_, true) => LEAK_POTENTIAL,
-            _ => FACTOR,
-        };
         let reset = match (is(flag::RESET_HARD), is(flag::RESET_SUBTRACT)) {
             (_, true) => SUBTRACT,
             (true, _) => HARD,
             _ => NONE,
         };
-        Some(FastMembraneInput { p: *p, form, reset })
+        Some(FastMembraneInput { p: *p, form: form(flags), reset })
     }
 }
 
@@ -192,12 +184,7 @@ fn forward<const FORM: u8, const RESET: u8>(s: &Shared, v: &mut [f32], [x, next]
 fn forward_few<const FORM: u8, const RESET: u8>(s: &Shared, v: &mut [f32], x: &[f32], h: &mut [f32]) {
     let c = &s.c;
     for ((v, x), h) in v.iter_mut().zip(x).zip(h) {
-        let drive = c.input * x;
-        *h = match FORM {
-            LEAK_ALL => *v + c.leak * (drive - (*v - c.rest)),
-            LEAK_POTENTIAL => (*v - c.leak * (*v - c.rest)) + drive,
-            _ => c.leak * *v + drive + c.rest,
-        };
+        *h = charged::<FORM>(*v, *x, [c.leak, c.input, c.rest]);
         *v = kept(reset::<RESET>(s, *h), c.v_min);
     }
 }
