@@ -1,9 +1,9 @@
 //! Makes the gestures of `assets/gestures`: recordings of a simulated event camera, as samples and as a picture.
 //!
 //!     cargo run --release --example 04_make_gestures
-//!     cargo run --release --example 04_make_gestures -- train.npz 8000 1
+//!     cargo run --release --example 04_make_gestures -- train.npz 7200 1
 //!
-//! The second makes 8000 recordings to train with, from seed 1, and no picture; those to test with have seed 0.
+//! The second makes the 7200 recordings that the weights in `assets` were trained with, from seed 1, and no picture; those to test with have seed 0.
 
 mod gestures;
 #[path = "gestures/preview.rs"]

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use saltatory::io::dataset::{Dataset, Options as Reading};
 use saltatory::network::{OpenOptions, open};
-use saltatory::run::gpu::{Choice, Gpu};
 use saltatory::run::{Device, Options};
 use saltatory::{Error, Result, Session};
 
@@ -19,10 +18,7 @@ fn main() -> Result<()> {
         return Err(Error::Request("expected a network, weights, samples; then a device, a batch, seconds".into()));
     };
     let number = |at: usize, default: usize| rest.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let device = match rest.first().map(String::as_str) {
-        None | Some("cpu") => Device::Cpu,
-        Some(_) => Device::Gpu(Gpu::open(&Choice::Index(0))?),
-    };
+    let device: Device = rest.first().map_or("cpu", String::as_str).parse()?;
     let network = open(model, &OpenOptions { weights: Some(weights.into()), ..Default::default() })?;
     let dataset = Dataset::open(&[samples.into()], &Reading::of(&network.input))?;
     let sequence = dataset.steps();

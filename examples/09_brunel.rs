@@ -1,11 +1,10 @@
 //! A balanced random network (Brunel 2000) in its asynchronous irregular state: rates, and how irregular spikes are.
 //!
-//!     cargo run --release --example 09_brunel [SEEDS [gpu]]
+//!     cargo run --release --example 09_brunel [SEEDS [DEVICE]]
 
 use std::time::Instant;
 
 use saltatory::Result;
-use saltatory::run::gpu::Gpu;
 use saltatory::run::{Device, Simulation, SimulationOptions};
 
 #[path = "circuits/brunel.rs"]
@@ -23,10 +22,7 @@ const RECORDED: f64 = 1000.0;
 
 fn main() -> Result<()> {
     let seeds = std::env::args().nth(1).and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
-    let device = match std::env::args().nth(2).as_deref() {
-        Some("gpu") => Device::Gpu(Gpu::new()?),
-        _ => Device::Cpu,
-    };
+    let device: Device = std::env::args().nth(2).as_deref().unwrap_or("cpu").parse()?;
     let options = SimulationOptions { device, ..SimulationOptions::default() };
     println!("on {}", options.device.name());
     println!("{:>6}{:>12}{:>12}{:>12}{:>12}", "seed", "rate Hz", "CV", "build s", "run s");

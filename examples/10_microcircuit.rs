@@ -1,6 +1,6 @@
 //! The cortical microcircuit of Potjans and Diesmann (2014): rates of its eight populations beside those published.
 //!
-//!     cargo run --release --example 10_microcircuit [SCALE [MS [gpu]]]
+//!     cargo run --release --example 10_microcircuit [SCALE [MS [DEVICE]]]
 //!
 //! In full (a scale of 1) it has 77,169 cells and 0.3 billion synapses, 2.4 GB. A smaller one has that share of the cells and
 //! of their inputs, with stronger weights and a current in place of what is missing: rates stay nearly, correlations do not.
@@ -8,7 +8,6 @@
 use std::time::Instant;
 
 use saltatory::Result;
-use saltatory::run::gpu::Gpu;
 use saltatory::run::{Device, Simulation, SimulationOptions};
 
 #[path = "circuits/microcircuit.rs"]
@@ -26,10 +25,7 @@ const SETTLING: f64 = 500.0;
 fn main() -> Result<()> {
     let argument = |n: usize, default: f64| std::env::args().nth(n).and_then(|x| x.parse().ok()).unwrap_or(default);
     let (network, recorded) = (Microcircuit { scale: argument(1, 0.1) }, argument(2, 1000.0));
-    let device = match std::env::args().nth(3).as_deref() {
-        Some("gpu") => Device::Gpu(Gpu::new()?),
-        _ => Device::Cpu,
-    };
+    let device: Device = std::env::args().nth(3).as_deref().unwrap_or("cpu").parse()?;
     println!("on {}", device.name());
     let start = Instant::now();
     let options = SimulationOptions { device, ..SimulationOptions::default() };

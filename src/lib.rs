@@ -1,4 +1,4 @@
-//! Saltatory runs spiking neural networks: trained elsewhere, described here, computed by a plan that skips silence.
+//! Saltatory runs, trains and simulates spiking neural networks, by plans that skip silence.
 //!
 //! ```
 //! use saltatory::{Network, Session, Tensor, neuron::Lif, run::Options};
@@ -35,6 +35,24 @@
 //! | `plot` | pictures: rasters, traces, histograms, matrices (feature `plot`) |
 //! | [`train`] | gradients, losses, optimisers |
 //! | [`workloads`] | the networks that speed is measured on |
+//! | [`tensor`], [`sparse`], [`error`] | dense and sparse values, errors |
+//! | [`shared`] | structs that have the same fields here and in shaders |
+//!
+//! Beside `src`: `shaders` (one file a kernel, and what they share), `src/cli` (the binary), `benches` (`kernels.rs` for
+//! criterion; `peers`, the same workloads in Python; `RESULTS.md`), `tests`, a folder for each question: `goldens` (other
+//! frameworks' results), `gpu` (shaders against twins, and shaders broken on purpose), `invariance` (batches, threads,
+//! slices), `training`, `circuits`, `network_files`, `cli`.
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `gpu` (default) | GPUs through wgpu |
+//! | `cli` (default) | the binary, with `formats` and `nir` |
+//! | `formats` | samples and results as files: `.npy`, `.npz`, IDX, images |
+//! | `nir` | networks as `.nir` |
+//! | `plot` | pictures |
+//! | `charts`, `arrow` | the binary with pictures; with Parquet and Arrow |
 //!
 //! # How to add a ...
 //!
@@ -45,7 +63,7 @@
 //!
 //! Results do not depend on the batch, the number of threads, the machine, or the path a sum takes: the same input gives
 //! the same bits. Spikes equal those of the framework whose dialect is chosen, as far as its rounding allows: the goldens in
-//! `tests/` say how far.
+//! `tests/goldens` say how far.
 
 pub mod circuit;
 pub mod error;

@@ -58,8 +58,7 @@ pub fn choose(argument: &str) -> Result<Device> {
         "auto" if !may_have_gpu() => Ok(Device::Cpu),
         "auto" if adapters().iter().all(|a| matches!(a.kind, "software" | "other")) => Ok(Device::Cpu),
         "auto" => open(Choice::Best).or(Ok(Device::Cpu)),
-        "gpu" => open(Choice::Best),
-        other => open(other.parse().map_or_else(|_| Choice::Name(other.into()), Choice::Index)),
+        other => open(other.into()),
     }
     .map_err(|e| Error::Request(format!("--device {argument}: {e}; `saltatory devices` lists what there is")))
 }

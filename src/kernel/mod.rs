@@ -19,7 +19,8 @@
 //!
 //! A file here with `Params`, `SLOTS`, `shader`, `groups` and `run`; its twin in `shaders/`, whose structs have the fields
 //! that `shared!` lists; its line in the list `kernels!` below and in `rounds`; a network in
-//! `run::verify` that uses it. Then the tests of declarations, parity and sabotage know it.
+//! `run::verify` that uses it. Then the tests of declarations, parity and sabotage know it. A fast form for the CPU, to the
+//! same bits, goes to `run/fast`. Kernels of the way back are in [`grad`].
 
 mod bindings;
 pub(crate) mod edge;

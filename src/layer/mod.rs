@@ -5,8 +5,11 @@
 //!
 //! # How to add a layer
 //!
-//! A file here with the struct and `fn output_shape`; a variant of [`Layer`]; reading it in `network::file`;
-//! its lowering to plan steps in `network::lower`, with a kernel in [`crate::kernel`] if none fits.
+//! A file here with the struct and `fn output_shape`; a variant of [`Layer`], and a line in each `match` on it, which the
+//! compiler names; the builder (`network/builder.rs`); reading and writing it (`network/file/layer.rs`, `write.rs`), with its
+//! weights (`network/checkpoint.rs`); NIR (`io/nir/convert.rs`, `export`); its lowering to plan steps in `network::lower`,
+//! with a kernel in [`crate::kernel`] if none fits; the way back in `network::backward`, if it is to be trained; a network
+//! in `run::verify` that has it.
 
 mod batch_norm;
 mod conv;

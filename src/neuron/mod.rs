@@ -1,8 +1,8 @@
 //! The mathematics of one neuron.
 //!
 //! Nearly every published neuron is affine in its state and input, so all of these are one core ([`affine`]) with
-//! coefficients that the host derives from people's parameters, and a few flags. Each model is a file with the
-//! parameters people write; [`Rules`] hold the choices in which frameworks differ.
+//! coefficients that the host derives from people's parameters, and a few flags. Each model is a struct in `models` with
+//! the parameters people write; [`Rules`] hold the choices in which frameworks differ.
 //!
 //! With input `x`, potential `v` after the last step, current `i`, potential `h` before the threshold test:
 //!
@@ -15,8 +15,9 @@
 //!
 //! # How to add a neuron model
 //!
-//! If it is affine: a file with its parameters and `fn affine(&self) -> Affine`, a variant of [`Model`], and a
-//! line in each `match` on it; reading from TOML and NIR each take a few lines in `network::file` and `io::nir`.
+//! If it is affine: a struct in `models.rs` with its parameters and `fn affine(&self) -> Affine`, a variant of [`Model`], and
+//! a line in each `match` on it, which the compiler names; reading it from TOML (`network/file/neuron.rs`) and from NIR
+//! (`io/nir/convert.rs`), and writing it to NIR (`io/nir/export/neurons.rs`).
 
 pub mod affine;
 pub mod backward;

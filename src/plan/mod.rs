@@ -5,9 +5,11 @@
 //! of time at once; those of a loop (recurrence) one step at a time, with state kept in between.
 //!
 //! ```text
-//! plan spiking_cnn  T=4  input 1x28x28 real, constant  weights 3.2 MiB  work 142.6 KiB a sample
-//!   0 conv          input, conv1 -> conv1.i                            once: its input is constant
-//!   1 membrane      conv1.i, lif1.c -> lif1.s                          max pool 2x2 fused
+//! plan network  T=4  input 784 of 1, real, constant  mean 10  weights 1.6 MiB  work 6.3 KiB a sample
+//!   0 conv_spike      input, conv2d1.w, lif3.c -> lif3, lif3.n     currents once, max pool 2x2 inside
+//!   1 conv_spike      lif3, conv2d5.w, lif7.c -> lif7, lif7.n      max pool 2x2 inside
+//!   2 linear_spike    lif7, linear10.w, lif11.c -> lif11, lif11.n
+//!   ...
 //! ```
 
 mod cost;
