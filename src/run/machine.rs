@@ -202,9 +202,7 @@ impl Machine {
             #[cfg(feature = "gpu")]
             (Machine::Gpu(machine), Pending::Gpu(pending)) => machine.finish(pending).await,
             #[cfg(feature = "gpu")]
-            (Machine::Cpu { .. }, Pending::Gpu(_)) => {
-                Err(Error::Request("this batch was begun on a GPU".into()))
-            }
+            (Machine::Cpu { .. }, Pending::Gpu(_)) => Err(Error::Request("this batch was begun on a GPU".into())),
         }
     }
 

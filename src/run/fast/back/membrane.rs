@@ -1,4 +1,4 @@
-//! Neurons back through time: as many side by side as have their potentials over all steps in the first cache.
+//! Neurons back through time: as many side by side as have their potentials over all steps in the second cache.
 
 use crate::kernel::grad::membrane_input::Params;
 use crate::kernel::{Bindings, Window};
@@ -162,7 +162,7 @@ impl Call<'_, '_, '_> {
     }
 }
 
-/// Potentials of some neurons over all steps: half of the first cache.
+/// Potentials of some neurons over all steps: they stay in the second cache.
 const TILE: usize = 32768;
 /// Fewest and most neurons of them: memory is read in long rows, as those of all steps may have the same place in the cache.
 const LEAST: usize = 64;
