@@ -89,17 +89,25 @@ fn parts_of_a_batch_give_the_bits_of_the_whole() {
     for network in networks(false) {
         let samples = samples(&network, 13, STEPS, 1);
         let labels: Vec<u32> = (0..13).map(|n| n % 5).collect();
-        let gradients = |part: usize| {
-            let mut trainer = Trainer::new(network.clone(), options()).unwrap();
+        // Clipped, so that the norm matters.
+        let sgd = Optimiser::Sgd { lr: 0.1, momentum: 0.0, weight_decay: 0.0, nesterov: false };
+        let options = TrainOptions { optimiser: sgd, clip_norm: Some(0.01), ..options() };
+        let stepped = |part: usize| {
+            let mut trainer = Trainer::new(network.clone(), options.clone()).unwrap();
             for (samples, labels) in views(&samples).chunks(part).zip(labels.chunks(part)) {
                 trainer.accumulate(samples, labels, 13).unwrap();
             }
-            bits(trainer.gradients().unwrap().into_values())
+            let gradients = bits(trainer.gradients().unwrap().into_values());
+            trainer.optimise().unwrap();
+            (gradients, trainer.network().unwrap())
         };
-        let whole = gradients(13);
+        let whole = stepped(13);
         for part in [1, 4, 5] {
-            assert!(gradients(part) == whole, "{}: parts of {part}", network.name);
+            assert!(stepped(part) == whole, "{}: parts of {part}", network.name);
         }
+        let mut at_once = Trainer::new(network.clone(), options.clone()).unwrap();
+        assert!(at_once.step(&views(&samples), &labels).unwrap().gradient_norm.is_some_and(|norm| norm > 0.01));
+        assert!(at_once.network().unwrap() == whole.1 && whole.1 != network);
     }
     let normed = networks(true).swap_remove(0);
     let samples = samples(&normed, 4, STEPS, 1);
