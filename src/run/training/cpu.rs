@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::lent::{OfHost, lends_gradient, lends_samples};
 use super::{Batch, BatchResult};
 use crate::error::{Error, Result};
 use crate::kernel::grad::loss::{FACTS, RESULTS};
 use crate::kernel::{Access, Bindings, Kernel, Scope, TALLY_WORDS, Window};
-use crate::network::InputKind;
 use crate::plan::{Holds, LossMemory, Part, Plan, Slot, Step, TrainingPlan};
-use crate::run::bound::{Lent, run_step};
+use crate::run::bound::run_step;
 use crate::run::fast::{Fast, back};
-use crate::run::pack::{as_packed, lies_packed, pack, pack_batch, unpack_batch};
+use crate::run::pack::{pack, pack_batch, unpack_batch};
 use crate::run::profile::Profiler;
 use crate::run::training::Order;
-use crate::run::values::{check_gradient, check_sample};
 
 /// The most samples of a group: what is kept of them shares the second cache, and weights are read once for all.
 const MOST_OF_A_GROUP: usize = 8;
@@ -35,15 +34,6 @@ pub(crate) struct CpuTraining {
     pub lends_samples: bool,
     /// Whether the gradient of the output is.
     pub lends_gradient: bool,
-}
-
-/// What the host has of a batch, which stays there.
-#[derive(Clone, Copy, Default)]
-struct OfHost<'a> {
-    /// The samples, where they stay.
-    samples: &'a [&'a [f32]],
-    /// The gradient of the output, `[time, sample, element]`.
-    gradient: &'a [f32],
 }
 
 /// The memory of some samples.
@@ -316,58 +306,13 @@ impl CpuTraining {
     }
 }
 
-impl OfHost<'_> {
-    /// Looks at what is lent to a group, of which some steps are about to bring it to the cache.
-    fn check(&self, training: &TrainingPlan, first: usize, batch: usize, all: usize) -> Result<()> {
-        if let (Some(sample), true) = (self.samples.get(first), self.gradient.is_empty()) {
-            // What lies packed is real.
-            check_sample(first, sample, InputKind::Real)?;
-        }
-        let Some((_, edge)) = training.own_gradient() else { return Ok(()) };
-        let frame = edge.elements();
-        let mut steps = (first * frame..self.gradient.len()).step_by(all * frame);
-        steps.try_for_each(|at| check_gradient(&self.gradient[at..][..batch * frame], at))
-    }
-
-    /// What a group reads of it whose first sample is one of `all`.
-    fn lent(&self, training: &TrainingPlan, first: usize, all: usize) -> Vec<Lent<'_>> {
-        let plan = &training.plan;
-        let mut lent = Vec::new();
-        if let (Holds::Edge(edge), Some(sample)) = (plan.buffers[plan.input].holds, self.samples.get(first))
-            && let Some(words) = as_packed(&edge, window(plan, 1), sample)
-        {
-            lent.push(Lent { buffer: plan.input, words, apart: None });
-        }
-        if let (Some((buffer, edge)), false) = (training.own_gradient(), self.gradient.is_empty()) {
-            let words = bytemuck::cast_slice(&self.gradient[first * edge.elements()..]);
-            lent.push(Lent { buffer, words, apart: Some(all * edge.elements()) });
-        }
-        lent
-    }
-}
-
-/// Whether samples may be read where they lie: they lie as the plan has them, nothing sums over them, and no weights would
-/// be read once for several.
-fn lends_samples(plan: &Plan) -> bool {
-    let mut readers = plan.steps().filter(|step| step.bind.contains(&Slot::Buffer(plan.input)));
-    let lies = matches!(plan.buffers[plan.input].holds, Holds::Edge(edge) if lies_packed(&edge));
-    lies && plan.weighted.is_empty() && readers.all(|step| step.kernel.scope() == Scope::Samples)
-}
-
-/// Whether the gradient of the output may be: none but neurons take it.
-fn lends_gradient(training: &TrainingPlan) -> bool {
-    let Some((gradient, edge)) = training.own_gradient() else { return false };
-    let mut readers = training.plan.steps().filter(|step| step.bind.contains(&Slot::Buffer(gradient)));
-    lies_packed(&edge) && readers.all(|step| matches!(step.kernel, Kernel::MembraneInput(_)))
-}
-
 /// Samples of a group: every thread gets some groups. Results do not depend on it.
 fn group_size(batch: usize) -> usize {
     batch.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_OF_A_GROUP)
 }
 
 /// All steps of so many samples.
-fn window(plan: &Plan, batch: usize) -> Window {
+pub(super) fn window(plan: &Plan, batch: usize) -> Window {
     Window { batch, start: 0, steps: plan.request.steps, at: 0, clock: 0 }
 }
 

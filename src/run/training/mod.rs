@@ -1,6 +1,7 @@
 //! Machines that run plans of training.
 
 mod cpu;
+mod lent;
 
 use std::borrow::Cow;
 use std::sync::Arc;
