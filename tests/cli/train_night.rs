@@ -106,13 +106,16 @@ fn a_training_that_is_asked_to_stop_saves_what_is_done() {
 }
 
 #[test]
-fn what_is_kept_may_change_under_way() {
+fn device_and_memory_may_change_under_way() {
     let (bench, run) = (bench(), format!("{TRAIN} {RUN}"));
     bench.good(&run);
     let (expected, log) = (read(bench.path("m.safetensors")).unwrap(), bench.trained().2);
     bench.remove_trained();
     while bench.interrupted_training(&run, 9, "-KILL").status.success() {}
-    bench.good(&format!("{run} --resume --recompute"));
+    let elsewhere = run.replace("--device cpu", "--device reference");
+    let output = bench.saltatory(&format!("{elsewhere} --resume --recompute"));
+    let message = stderr(&output);
+    assert!(output.status.success() && message.contains("on cpu, plain twins; until then it ran on cpu"), "{message}");
     assert!(read(bench.path("m.safetensors")).unwrap() == expected && bench.trained().2 == log);
 }
 
