@@ -81,6 +81,14 @@ impl Tensor {
         Self::new(shape, self.data)
     }
 
+    /// Says where a value is NaN or infinite.
+    pub(crate) fn check_finite(&self) -> std::result::Result<(), String> {
+        match self.first_non_finite() {
+            Some(at) => Err(format!("expected finite values, got {} at element {at}", self.data[at])),
+            None => Ok(()),
+        }
+    }
+
     /// The position of the first NaN or infinity, if any.
     pub fn first_non_finite(&self) -> Option<usize> {
         self.data.iter().position(|x| !x.is_finite())

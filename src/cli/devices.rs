@@ -53,8 +53,7 @@ pub fn choose(argument: &str) -> Result<Device> {
         Gpu::open(&choice).map(|gpu| Device::Gpu(gpu.keep_pipelines(&folder).keep_crossovers(&folder)))
     };
     match argument {
-        "cpu" => Ok(Device::Cpu),
-        "reference" => Ok(Device::Reference),
+        "cpu" | "reference" => argument.parse(),
         "auto" if !may_have_gpu() => Ok(Device::Cpu),
         "auto" if adapters().iter().all(|a| matches!(a.kind, "software" | "other")) => Ok(Device::Cpu),
         "auto" => open(Choice::Best).or(Ok(Device::Cpu)),
@@ -85,8 +84,8 @@ fn cache_folder() -> std::path::PathBuf {
 #[cfg(not(feature = "gpu"))]
 pub fn choose(argument: &str) -> Result<Device> {
     match argument {
-        "auto" | "cpu" => Ok(Device::Cpu),
-        "reference" => Ok(Device::Reference),
+        "auto" => Ok(Device::Cpu),
+        "cpu" | "reference" => argument.parse(),
         other => Err(Error::Unsupported(format!("--device {other}: this program was built without the feature `gpu`"))),
     }
 }

@@ -1,7 +1,6 @@
 //! `saltatory export`: a network as a file of another format.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -66,9 +65,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let options = WriteOptions { dt: arguments.nir_dt, rules_apart: rules.is_some() };
     let written = write(&network, &arguments.out, &options)?;
     let reading = written.reading.to_toml()?;
-    if let Some(mut file) = rules {
-        file.write_all(reading.as_bytes()).map_err(|e| Error::io(file.target(), e))?;
-        file.commit()?;
+    if let Some(file) = rules {
+        file.write_whole(reading.as_bytes())?;
     }
     print(&as_text(arguments, &written, &reading))?;
     Ok(Outcome::Good)

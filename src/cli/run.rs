@@ -128,7 +128,8 @@ fn run_traced(arguments: &Arguments, every: Duration, trace: &Trace) -> Result<O
     }
     let prepared = Prepared::new(arguments, network, device, &mut samples)?;
     let Prepared { mut computer, form, facts, job, classes, values, threads, in_flight, profiler } = prepared;
-    let mut results = Results::open(&paths, form, classes, &job, arguments.start(), every)?;
+    let mut results =
+        Results::open(&paths, form, classes, &job, Start::of(arguments.resume, arguments.restart), every)?;
     results.trace = trace.clone();
     let (all, done) = (samples.len(), results.done());
     if arguments.resume && !arguments.quiet {
@@ -225,14 +226,6 @@ impl Arguments {
             predictions: predictions.clone(),
             report: report.clone(),
             record: record.clone(),
-        }
-    }
-
-    fn start(&self) -> Start {
-        match (self.resume, self.restart) {
-            (true, _) => Start::Resume,
-            (_, true) => Start::Anew,
-            _ => Start::Careful,
         }
     }
 }

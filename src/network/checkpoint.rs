@@ -204,12 +204,8 @@ pub(crate) fn to_bytes(network: &Network, beside: &Beside<'_>, path: &Path) -> R
     let dense: Vec<_> = of_layers.chain(others).collect();
     // A file that cannot be read any more must not take the place of one that can.
     for (name, tensor) in &dense {
-        if let Some(at) = tensor.first_non_finite() {
-            let got = tensor.data()[at];
-            let message =
-                format!("nothing is written: tensor `{name}`: expected finite values, got {got} at element {at}");
-            return Err(Error::file(path, message));
-        }
+        let refused = |fault| Error::file(path, format!("nothing is written: tensor `{name}`: {fault}"));
+        tensor.check_finite().map_err(refused)?;
     }
     let dense = dense
         .into_iter()

@@ -280,12 +280,7 @@ impl Network {
     fn check_values(&self, index: usize, shape: &[usize]) -> Result<()> {
         let node = &self.nodes[index];
         for (what, tensor) in checkpoint::tensors(&node.layer) {
-            if let Some(at) = tensor.first_non_finite() {
-                return Err(Error::layer(
-                    &node.name,
-                    format!("expected finite values, got {} at element {at} of its {what}", tensor.data()[at]),
-                ));
-            }
+            tensor.check_finite().map_err(|fault| Error::layer(&node.name, format!("{fault} of its {what}")))?;
         }
         if let Layer::SparseLinear(SparseLinear { weight: Some(weight), .. }) = &node.layer
             && let Some(at) = weight.values().iter().position(|value| !value.is_finite())

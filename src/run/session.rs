@@ -7,7 +7,7 @@ use super::machine::{Device, How, Machine, Pending};
 use super::output::{Output, gather};
 use super::profile::Profiler;
 use super::state::State;
-use super::values::{WORTH_THREADS, check_values};
+use super::values::{WORTH_THREADS, check_sample};
 use crate::error::{Error, Result};
 use crate::network::{InputKind, Network, Readout};
 use crate::plan::{EventLists, Plan, Request};
@@ -195,12 +195,11 @@ impl Session {
             }
             // Not the session itself: on the web it belongs to its thread.
             let kind = self.network.input.kind;
-            let check = || check_values(sample, kind);
-            let checked = match &self.threads {
+            let check = || check_sample(i, sample, kind);
+            match &self.threads {
                 Some(threads) if sample.len() >= WORTH_THREADS => threads.install(check),
                 _ => check(),
-            };
-            checked.map_err(|e| Error::Request(format!("sample {i}: {e}")))?;
+            }?;
         }
         Ok(())
     }

@@ -5,7 +5,6 @@
 //! `optimiser/<parameter>.first` and so on, and how far the training has come as TOML under [`TRAINING_KEY`].
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -84,9 +83,7 @@ impl Checkpoint {
             let fail = |message: String| Error::file(path, format!("tensor `{name}`: {message}"));
             let Some(entry) = archive.tensor(name) else { continue };
             let tensor = Tensor::new(entry.shape(), entry.floats().map_err(fail)?)?;
-            if let Some(at) = tensor.first_non_finite() {
-                return Err(fail(format!("expected finite values, got {} at element {at}", tensor.data()[at])));
-            }
+            tensor.check_finite().map_err(fail)?;
             moments.insert(moment.to_owned(), tensor);
         }
         let state = TrainerState { steps: training.steps, moments };
@@ -107,9 +104,7 @@ pub fn save_trained(network: &Network, recipe: &Recipe, path: impl AsRef<Path>) 
 
 /// Under a name that a process that was killed leaves to the next, which overwrites it.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = AtomicFile::named(path, "")?;
-    file.write_all(bytes).map_err(|e| Error::io(path, e))?;
-    file.commit()
+    AtomicFile::named(path, "")?.write_whole(bytes)
 }
 
 #[cfg(all(test, feature = "formats"))]

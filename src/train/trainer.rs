@@ -231,14 +231,21 @@ impl Trainer {
                 (most / (norm + 1e-6)).min(1.0)
             }
         };
-        let Some((plan, machine)) = &self.machine else { return self.stepped() };
+        self.follow(clip)?;
+        self.steps += 1;
+        (self.accumulated, self.gradient_norm) = (0, None);
+        Ok(())
+    }
+
+    /// All parameters follow their gradients, made shorter by a factor.
+    fn follow(&mut self, clip: f64) -> Result<()> {
+        let Some((plan, machine)) = &self.machine else { return Ok(()) };
         if machine.has_memory_here() && tensors::first_fault(plan, machine)?.is_some() {
             return Err(self.not_finite("gradient")?);
         }
         let settings = self.settings(1, clip);
         let kind = self.options.optimiser.kind();
-        let learned = self.learned.next(plan, &self.network, (kind, &settings));
-        let learned = match learned {
+        let learned = match self.learned.next(plan, &self.network, (kind, &settings)) {
             Ok(learned) => learned,
             Err(error) => {
                 self.refuse()?;
@@ -248,14 +255,7 @@ impl Trainer {
         let Some((plan, machine)) = &mut self.machine else { return Err(no_plan()) };
         machine.set_shared(plan.settings, &settings.map(f32::to_bits))?;
         machine.optimise()?;
-        self.learned.follow(learned, plan, machine, &mut self.network)?;
-        self.stepped()
-    }
-
-    fn stepped(&mut self) -> Result<()> {
-        self.steps += 1;
-        (self.accumulated, self.gradient_norm) = (0, None);
-        Ok(())
+        self.learned.follow(learned, plan, machine, &mut self.network)
     }
 
     /// What to say of a batch whose loss or gradient is not finite, which is refused.

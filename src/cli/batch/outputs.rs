@@ -138,10 +138,7 @@ impl Outputs {
 
     /// Writes the report.
     pub fn commit_report(&mut self, text: &str) -> Result<()> {
-        let Some(mut file) = self.report.take() else { return Ok(()) };
-        let path = file.target().to_owned();
-        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| Error::io(&path, e))?;
-        file.commit()
+        self.report.take().map_or(Ok(()), |file| file.write_whole(text.as_bytes()))
     }
 
     /// Removes every file that has no name yet.

@@ -9,7 +9,7 @@ use super::journal::{Journal, Past, Progress};
 use super::kept_state::KeptState;
 use super::outputs::{Form, Outputs, Paths};
 use crate::cli::job::trace::Trace;
-use crate::cli::job::{DEVICE, Job, Start, difference};
+use crate::cli::job::{DEVICE, Job, Start, difference, moved};
 use crate::cli::sinks::{self, Row};
 use crate::cli::tally::Tally;
 
@@ -89,9 +89,7 @@ impl Results {
         if let Some(past) = past {
             let done = past.progress.tally.samples;
             check(&past, job, start).map_err(|message| Error::file(&path, format!("{done} samples of {message}")))?;
-            if let (Some(then), Some(now)) = (past.job.get(DEVICE), job.get(DEVICE))
-                && then != now
-            {
+            if let Some((then, now)) = moved(&past.job, job) {
                 results.fresh.fallbacks.push(format!("after {done} samples: resumed on {now}, begun on {then}"));
             }
             results.outputs.open(paths, &results.form, Some(&past.progress))?;

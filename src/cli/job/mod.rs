@@ -29,6 +29,23 @@ pub enum Start {
     Anew,
 }
 
+impl Start {
+    /// As `--resume` and `--restart` say.
+    pub fn of(resume: bool, restart: bool) -> Start {
+        match (resume, restart) {
+            (true, _) => Start::Resume,
+            (_, true) => Start::Anew,
+            _ => Start::Careful,
+        }
+    }
+}
+
+/// The devices of two jobs, where they are not the same.
+pub fn moved<'a>(then: &'a Job, now: &'a Job) -> Option<(&'a str, &'a str)> {
+    let (then, now) = (then.get(DEVICE)?, now.get(DEVICE)?);
+    (then != now).then_some((then, now))
+}
+
 /// The differences between two jobs; `None` where there are none.
 pub fn difference(then: &Job, now: &Job, except: &[&str]) -> Option<String> {
     let mut text = String::new();

@@ -22,7 +22,7 @@ use saltatory::Result;
 use saltatory::train::{Checkpoint, checkpoint};
 
 use super::input::Input;
-use super::job::{DEVICE, Job, Start};
+use super::job::{Job, Start, moved};
 use super::model::Model;
 use super::{Outcome, note, print};
 use changes::Changes;
@@ -103,7 +103,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let setup = Setup::new(arguments, &paths)?;
     let _lock = paths.lock()?;
     let checkpoint = paths.checkpoint()?;
-    let past = files::past(&checkpoint, &setup.job, arguments.start())?;
+    let past = files::past(&checkpoint, &setup.job, Start::of(arguments.resume, arguments.restart))?;
     if arguments.resume && !arguments.quiet {
         note(&match &past {
             None => "nothing to resume\n".into(),
@@ -131,25 +131,14 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 
 /// What to say of a training that goes on on another device.
 fn elsewhere(past: &Checkpoint, job: &Job) -> String {
-    match (past.progress.notes.get(DEVICE), job.get(DEVICE)) {
-        (Some(then), Some(now)) if then != now => {
-            format!(" on {now}; until then it ran on {then}, which may round other bits")
-        }
-        _ => String::new(),
-    }
+    moved(&past.progress.notes, job).map_or(String::new(), |(then, now)| {
+        format!(" on {now}; until then it ran on {then}, which may round other bits")
+    })
 }
 
 impl Arguments {
     fn paths(&self) -> Paths {
         let Arguments { out, best, log, curves, .. } = self;
         Paths { out: out.clone(), best: best.clone(), log: log.clone(), curves: curves.clone() }
-    }
-
-    fn start(&self) -> Start {
-        match (self.resume, self.restart) {
-            (true, _) => Start::Resume,
-            (_, true) => Start::Anew,
-            _ => Start::Careful,
-        }
     }
 }

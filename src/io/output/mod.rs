@@ -148,6 +148,15 @@ impl AtomicFile {
         &self.target
     }
 
+    /// Writes a file whole, and gives it its name.
+    ///
+    /// # Errors
+    /// As [`AtomicFile::commit`].
+    pub fn write_whole(mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).map_err(|e| Error::io(&self.target, e))?;
+        self.commit()
+    }
+
     /// Writes what is buffered, waits until the disk has it, and gives the file its name.
     ///
     /// # Errors

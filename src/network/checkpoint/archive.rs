@@ -1,7 +1,7 @@
 //! A safetensors file as bytes: read with its lengths checked first, written whole or not at all.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,9 +54,7 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     // Threads may write the same one.
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut file = AtomicFile::with_suffix(path, &format!(".{}", COUNT.fetch_add(1, Ordering::Relaxed)))?;
-    file.write_all(bytes).map_err(|e| Error::io(path, e))?;
-    file.commit()
+    AtomicFile::with_suffix(path, &format!(".{}", COUNT.fetch_add(1, Ordering::Relaxed)))?.write_whole(bytes)
 }
 
 impl<'a> Archive<'a> {

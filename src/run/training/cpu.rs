@@ -87,8 +87,7 @@ impl CpuTraining {
     pub fn values(&self, buffer: usize, order: Order) -> Vec<f32> {
         let plan = &self.training.plan;
         let Holds::Edge(edge) = plan.buffers[buffer].holds else { return Vec::new() };
-        let batch: usize = self.groups.iter().map(|group| group.batch).sum();
-        let size = self.groups.first().map_or(1, |group| group.batch);
+        let (batch, size) = self.sizes();
         let words = |t: usize, sample: usize| {
             let group = &self.groups[sample / size];
             let at = (t * group.batch + sample % size) * edge.step_words();
@@ -133,8 +132,7 @@ impl CpuTraining {
         if self.lends_gradient {
             return self.part(&training, Part::Back, host);
         }
-        let batch: usize = self.groups.iter().map(|group| group.batch).sum();
-        let size = self.groups.first().map_or(0, |group| group.batch);
+        let (batch, size) = self.sizes();
         self.groups.par_iter_mut().enumerate().for_each(|(at, group)| {
             let (frame, own) = (edge.elements(), group.batch);
             let words = group.buffer_mut(plan, buffer).chunks_exact_mut(own * edge.step_words());
@@ -167,39 +165,11 @@ impl CpuTraining {
         let plan = &training.plan;
         let window = window(plan, 1);
         let all: Vec<(usize, &Step, Window)> = plan.walk(window, part).collect();
-        let mut checked = false;
+        let mut fresh = true;
         for steps in all.chunk_by(|a, b| a.1.kernel.scope() == Scope::Samples && b.1.kernel.scope() == Scope::Samples) {
             if steps[0].1.kernel.scope() == Scope::Samples {
-                let shared = &self.shared;
-                if let Some(fast) = &mut self.fast {
-                    // In a loop a step comes once for every step of time, with the same weights.
-                    let last = steps.last().map_or(0, |(_, _, window)| window.start);
-                    for (number, step, _) in steps.iter().filter(|(_, _, window)| window.start == last) {
-                        fast.refresh(*number, step, |constant| &shared[constant]);
-                    }
-                }
-                let (fast, profile) = (self.fast.as_ref(), self.profile.as_ref());
-                let all: usize = self.groups.iter().map(|group| group.batch).sum();
-                let size = self.groups.first().map_or(1, |group| group.batch);
-                let each = self.groups.par_iter_mut().enumerate().map(|(at, group)| {
-                    if !checked {
-                        host.check(training, at * size, group.batch, all)?;
-                    }
-                    let lent = host.lent(training, at * size, all);
-                    for (number, step, window) in steps {
-                        let fast = fast.map(|fast| (fast, *number));
-                        let window = Window { batch: group.batch, ..*window };
-                        let constants = |constant: usize| shared[constant].as_slice();
-                        let start = profile.map(Profiler::now);
-                        run_step(plan, step, fast, window, &mut group.slots, constants, &lent);
-                        Profiler::note(profile, plan, *number, start);
-                    }
-                    Ok(())
-                });
-                // All of them, and then the first fault.
-                let each: Vec<Result<()>> = each.collect();
-                each.into_iter().collect::<Result<()>>()?;
-                checked = true;
+                self.for_each_group(training, steps, host, fresh)?;
+                fresh = false;
                 continue;
             }
             for (number, step, window) in steps {
@@ -209,6 +179,55 @@ impl CpuTraining {
             }
         }
         Ok(())
+    }
+
+    /// Runs steps that compute each sample for itself: group by group, one step after the other. `fresh`: what the host
+    /// lends has not been looked at.
+    ///
+    /// # Errors
+    /// As [`CpuTraining::part`].
+    fn for_each_group(
+        &mut self,
+        training: &TrainingPlan,
+        steps: &[(usize, &Step, Window)],
+        host: OfHost<'_>,
+        fresh: bool,
+    ) -> Result<()> {
+        let plan = &training.plan;
+        let shared = &self.shared;
+        if let Some(fast) = &mut self.fast {
+            // In a loop a step comes once for every step of time, with the same weights.
+            let last = steps.last().map_or(0, |(_, _, window)| window.start);
+            for (number, step, _) in steps.iter().filter(|(_, _, window)| window.start == last) {
+                fast.refresh(*number, step, |constant| &shared[constant]);
+            }
+        }
+        let (fast, profile) = (self.fast.as_ref(), self.profile.as_ref());
+        let (all, size) = self.sizes();
+        let each = self.groups.par_iter_mut().enumerate().map(|(at, group)| {
+            if fresh {
+                host.check(training, at * size, group.batch, all)?;
+            }
+            let lent = host.lent(training, at * size, all);
+            for (number, step, window) in steps {
+                let fast = fast.map(|fast| (fast, *number));
+                let window = Window { batch: group.batch, ..*window };
+                let constants = |constant: usize| shared[constant].as_slice();
+                let start = profile.map(Profiler::now);
+                run_step(plan, step, fast, window, &mut group.slots, constants, &lent);
+                Profiler::note(profile, plan, *number, start);
+            }
+            Ok(())
+        });
+        // All of them, and then the first fault.
+        let each: Vec<Result<()>> = each.collect();
+        each.into_iter().collect()
+    }
+
+    /// Samples in all, and those of a group; of the last there may be fewer.
+    fn sizes(&self) -> (usize, usize) {
+        let size = self.groups.first().map_or(1, |group| group.batch);
+        (self.groups.iter().map(|group| group.batch).sum(), size)
     }
 
     /// Runs a step that writes to shared memory: over all groups in their order, or once.

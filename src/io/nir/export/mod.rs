@@ -17,7 +17,6 @@ mod neurons;
 mod readers;
 mod same;
 
-use std::io::Write as _;
 use std::path::Path;
 
 use super::{Options, hdf5, network};
@@ -83,9 +82,7 @@ pub fn write(original: &Network, path: &Path, options: &WriteOptions) -> Result<
         Options { dialect: plain.dialect, dt: reading.dt, rules: reading.rules, node_rules: reading.nodes.clone() };
     let back = network(path, hdf5::parse(path, bytes.clone())?, &read)?;
     let reordered = same::check(&plain, &back)?;
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(&bytes).map_err(|e| Error::io(path, e))?;
-    file.commit()?;
+    AtomicFile::create(path)?.write_whole(&bytes)?;
     let mut notes = readers::left_out(original);
     notes.extend(reordered);
     notes.extend(readers::notes(&plain));
