@@ -106,8 +106,7 @@ fn states_and_samples_that_stop_are_the_same_to_the_bit() {
 #[test]
 fn random_networks_are_the_same_to_the_bit() {
     let Some(device) = gpus::device() else { return };
-    let more = std::env::var("SALTATORY_CASES").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
-    let config = Config { cases: 24 * more, failure_persistence: None, max_shrink_iters: 60, ..Default::default() };
+    let config = Config { max_shrink_iters: 60, ..crate::random::config(24) };
     let spikes = std::cell::Cell::new(0);
     let property = |recipe: crate::random::Recipe| {
         let network = recipe.network();

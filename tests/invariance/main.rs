@@ -11,7 +11,7 @@ mod sequences;
 use std::cell::Cell;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use random::{Recipe, recipe};
 use saltatory::kernel::Window;
 use saltatory::layer::Layer;
@@ -24,11 +24,9 @@ use saltatory::{Session, Tensor};
 /// Of a sum against the mean of a trace: both add the same terms, in another order.
 const MEAN_TOLERANCE: f32 = 1e-4;
 
-/// Runs a property on random networks; `SALTATORY_CASES=50` runs fifty times as many.
+/// Runs a property on random networks.
 fn on_random_networks(cases: u32, property: impl Fn(&Recipe, &Network) -> Result<(), TestCaseError>) {
-    let more = std::env::var("SALTATORY_CASES").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
-    let config = Config { cases: cases * more, failure_persistence: None, ..Default::default() };
-    TestRunner::new(config)
+    TestRunner::new(random::config(cases))
         .run(&recipe(), |recipe| property(&recipe, &recipe.network()))
         .unwrap_or_else(|e| panic!("{e}"));
 }

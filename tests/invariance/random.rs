@@ -1,11 +1,21 @@
 //! Random small networks: a list of numbers becomes layers, each made to fit where it stands.
 
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
 use saltatory::layer::{BatchNorm, Conv, Layer, Linear, Padding, Pool, PoolKind};
 use saltatory::network::{Edge, InputKind, Network, Node};
 use saltatory::neuron::rules::{InputGain, Reset, SpikesPerStep};
 use saltatory::neuron::{CubaLif, Decay, Dialect, If, Integrator, Li, Lif, Neuron, Param, ParametricLif, RuleChanges};
 use saltatory::tensor::Tensor;
+
+/// How many random networks a test looks at: the same ones every time, so that what fails here fails everywhere.
+/// `PROPTEST_RNG_SEED=7` looks at others, `SALTATORY_CASES=50` at fifty times as many.
+pub fn config(cases: u32) -> Config {
+    let more = std::env::var("SALTATORY_CASES").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
+    let given = Config::default().rng_seed;
+    let rng_seed = if given == RngSeed::Random { RngSeed::Fixed(1) } else { given };
+    Config { cases: cases * more, rng_seed, failure_persistence: None, ..Default::default() }
+}
 
 /// What a random network is made of.
 #[derive(Clone, Debug)]

@@ -106,7 +106,7 @@ fn a_recording_in_parts_gives_what_it_gives_whole() {
         }
         Ok(())
     });
-    assert!(spikes.get() > 4_000, "{}", spikes.get());
+    assert!(spikes.get() > 1_500, "{}", spikes.get());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_certain_sample_stops_with_the_scores_it_has() {
         }
         Ok(())
     });
-    assert!(stopped.get() > 400 && late.get() > 40, "{} {}", stopped.get(), late.get());
+    assert!(stopped.get() > 400 && late.get() > 15, "{} {}", stopped.get(), late.get());
 }
 
 #[test]
