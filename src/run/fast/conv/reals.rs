@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::super::BLOCK;
-use super::super::products::{MOST, Sums, halves, up_to_most};
+use super::super::products::{MOST_INPUTS, Terms, add_products, inputs_at_once};
 use super::super::rows::Rows;
 use super::layout::Layout;
 use super::spikes::Sum;
@@ -98,7 +98,7 @@ pub(super) fn add_up<S: Simd, const B: usize>(
     sums: &mut [Sum<B>],
 ) {
     let width = tile.columns.len();
-    let passes = width.div_ceil(MOST);
+    let passes = width.div_ceil(inputs_at_once::<S>());
     for (y, row) in tile.rows.clone().enumerate() {
         for t in 0..steps {
             strip.take(g, row, tile.columns.start, g.input.step(input, window, t, sample));
@@ -107,8 +107,11 @@ pub(super) fn add_up<S: Simd, const B: usize>(
                 let cells = width * pass / passes..width * (pass + 1) / passes;
                 for b in 0..B {
                     let (first, rows) = (cells.start, weights.block(block + b));
-                    let mut side = [[0.0; BLOCK]; MOST];
-                    up_to_most!(cells.len(), N => strip.beside::<S, N>(simd, first, rows, &mut side));
+                    let mut side = [[0.0; BLOCK]; MOST_INPUTS];
+                    for segment in &strip.segments {
+                        let terms = BlockSum { strip, runs: &strip.runs[segment.clone()], first, rows };
+                        add_products(simd, &terms, &mut side[..cells.len()]);
+                    }
                     for (x, sum) in cells.clone().zip(&side) {
                         sums[(y * width + x) * steps + t][b] = *sum;
                     }
@@ -118,28 +121,28 @@ pub(super) fn add_up<S: Simd, const B: usize>(
     }
 }
 
-impl Strip {
-    /// Adds the sums of a block at `N` cells side by side.
+/// The terms of a block sum at cells side by side.
+struct BlockSum<'a> {
+    strip: &'a Strip,
+    runs: &'a [Run],
+    /// The first cell.
+    first: usize,
+    rows: &'a [[f32; BLOCK]],
+}
+
+impl Terms for BlockSum<'_> {
     #[inline(always)]
-    fn beside<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        first: usize,
-        rows: &[[f32; BLOCK]],
-        sums: &mut [[f32; BLOCK]; MOST],
-    ) {
-        for half in 0..halves::<S>() {
-            for segment in &self.segments {
-                let mut block = Sums::<S, N>::new(simd);
-                for run in &self.runs[segment.clone()] {
-                    let mut values: [&[f32]; N] = [&[]; N];
-                    for (i, values) in values.iter_mut().enumerate() {
-                        *values = &self.values[(first + i) * self.stride + run.at..][..run.rows.len()];
-                    }
-                    block.add(simd, half, values, &rows[run.rows.clone()]);
-                }
-                block.add_to(simd, half, &mut sums[..N]);
-            }
-        }
+    fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    #[inline(always)]
+    fn rows(&self, run: usize) -> &[[f32; BLOCK]] {
+        &self.rows[self.runs[run].rows.clone()]
+    }
+
+    #[inline(always)]
+    fn values(&self, run: usize, input: usize) -> &[f32] {
+        &self.strip.values[(self.first + input) * self.strip.stride + self.runs[run].at..]
     }
 }

@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 use super::conv::add_cell;
 use super::events::{Lists, Word, added, places};
 use super::neuron::Neurons;
-use super::products::{self, MOST, Sums, up_to_most};
+use super::products::{Terms, add_products, inputs_at_once};
 use super::rows::{Rows, SUM_WORDS, Sum};
 use super::{BLOCK, pieces_of, tasks_of_work};
 use crate::kernel::{Bindings, Edge, TALLY_WORDS, Window, linear, linear_spike, words_of};
@@ -198,6 +198,29 @@ enum How {
     OneByOne,
 }
 
+/// The terms of a block sum: the values of samples and steps, one after the other.
+struct BlockSum<'a, F> {
+    rows: &'a [[f32; BLOCK]],
+    values: F,
+}
+
+impl<'a, F: Fn(usize) -> &'a [f32]> Terms for BlockSum<'a, F> {
+    #[inline(always)]
+    fn runs(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn rows(&self, _: usize) -> &[[f32; BLOCK]] {
+        self.rows
+    }
+
+    #[inline(always)]
+    fn values(&self, _: usize, input: usize) -> &[f32] {
+        (self.values)(input)
+    }
+}
+
 /// Of how many reals one is not zero, at least, where skipping the others is slower than multiplying by all of them.
 const DENSE: usize = 3;
 
@@ -221,7 +244,7 @@ impl FastLinear {
         if others * DENSE >= all { How::Products } else { How::OneByOne }
     }
 
-    /// The sums of a block of outputs for samples and steps from `first` on: as [`FastLinear::add_up`], six at once.
+    /// The sums of a block of outputs for samples and steps from `first` on: as [`FastLinear::add_up`], several at once.
     #[inline(always)]
     fn multiply<S: Simd>(
         &self,
@@ -237,14 +260,13 @@ impl FastLinear {
         for (segment, &base) in self.bases.iter().enumerate() {
             let end = self.bases.get(segment + 1).copied().unwrap_or(rows.len());
             let rows = &rows[base..end];
-            for half in 0..products::halves::<S>() {
-                for (pass, sums) in sums.chunks_mut(MOST).enumerate() {
-                    let mut x: [&[f32]; MOST] = [&[]; MOST];
-                    for (at, x) in (first + pass * MOST..).zip(&mut x[..sums.len()]) {
-                        *x = bytemuck::cast_slice(&edge.step(input, window, at % steps, at / steps)[base..end]);
-                    }
-                    up_to_most!(sums.len(), N => Sums::<S, N>::add_products(simd, half, &x, rows, sums));
-                }
+            for (pass, sums) in sums.chunks_mut(inputs_at_once::<S>()).enumerate() {
+                let first = first + pass * inputs_at_once::<S>();
+                let values = |at: usize| {
+                    let at = first + at;
+                    bytemuck::cast_slice(&edge.step(input, window, at % steps, at / steps)[base..end])
+                };
+                add_products(simd, &BlockSum { rows, values }, sums);
             }
         }
     }
