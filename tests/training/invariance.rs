@@ -34,6 +34,8 @@ fn networks(normed: bool) -> Vec<Network> {
         )
         .spiking(lif.clone())
         .max_pool(4),
+        // So high that the memory of a band's gradients begins anew.
+        norm(Network::new([1, 130, 28]).conv2d(9, 3).padding(1)).spiking(lif.clone()).conv2d(3, 3).max_pool(8),
         norm(Network::new([3, 6, 6]).conv2d(20, 3).stride(2)).spiking(ParametricLif::default()).avg_pool(2),
         norm(Network::new([70]).linear(50))
             .spiking(current())
@@ -82,6 +84,22 @@ fn machines_and_threads_give_the_same_bits() {
         }
         assert!(all.iter().all(|other| *other == all[0]));
     }
+}
+
+/// More cells in a row than 16 bits can count.
+#[test]
+fn long_rows_give_the_same_bits() {
+    let lif = Lif::tau(2.0);
+    let builder = Network::new([1, 66_000]).conv1d(2, 3).spiking(lif.clone()).conv1d(3, 40).stride(500);
+    let mut network = builder.spiking(lif).flatten().linear(2).steps(1).build().unwrap();
+    network.init(3).unwrap();
+    let samples = samples(&network, 1, 1, 1);
+    let trained = [Device::Reference, Device::Cpu].map(|device| {
+        let mut trainer = Trainer::new(network.clone(), TrainOptions { device, ..options() }).unwrap();
+        let report = trainer.step(&views(&samples), &[1]).unwrap();
+        (report, trainer.network().unwrap())
+    });
+    assert!(trained[0] == trained[1]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod regenerate;
 mod rows;
 mod sparse;
 mod steps;
+mod sums;
 
 use crate::kernel::{Bindings, Kernel, Window};
 use crate::plan::{Plan, Slot, Step};
