@@ -1,18 +1,18 @@
-//! Sums of products of rows with real values, in vectors of the instruction set: twelve registers of sums are one vector of
-//! a block for twelve inputs, or two for six.
+//! Sums of products of rows with real values, in vectors of the instruction set: in registers are sums of one vector of a
+//! block for sixteen inputs, or of two for six.
 
 use pulp::Simd;
 
 use super::BLOCK;
 
 /// The most inputs that are multiplied at once.
-pub(super) const MOST_INPUTS: usize = 12;
+pub(super) const MOST_INPUTS: usize = 16;
 
-/// How many inputs are multiplied at once: twice as many where a block is taken by single vectors. A vector of sixteen
-/// values is multiplied with a value where that lies in memory, if no other is: loaded for two vectors, it takes half as
-/// long as their products.
+/// How many inputs are multiplied at once, so that their sums stay in registers. Of vectors of sixteen values there are 32,
+/// and a block is taken by single ones: one is multiplied with a value where that lies in memory, if no other is; loaded
+/// for two vectors, it takes half as long as their products. Of others there may be 16, and two of a block are taken.
 pub(super) const fn inputs_at_once<S: Simd>() -> usize {
-    if S::F32_LANES == 16 { MOST_INPUTS } else { MOST_INPUTS / 2 }
+    if S::F32_LANES == 16 { MOST_INPUTS } else { 6 }
 }
 
 /// What is multiplied: rows, in runs, with values of each input that lie side by side for a run.
@@ -37,7 +37,7 @@ pub(super) fn add_products<S: Simd>(simd: S, terms: &impl Terms, totals: &mut [[
         };
     }
     match inputs_at_once::<S>() {
-        MOST_INPUTS => with!(1: 1 2 3 4 5 6 7 8 9 10 11 12),
+        MOST_INPUTS => with!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16),
         _ => with!(2: 1 2 3 4 5 6),
     }
 }

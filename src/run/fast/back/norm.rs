@@ -2,8 +2,8 @@
 
 use crate::kernel::grad::{norm_input, norm_moments, norm_sums};
 use crate::kernel::{Bindings, Edge, Window, affine};
-use crate::run::fast::Run;
 use crate::run::fast::steps::Steps;
+use crate::run::fast::{BLOCK, Run};
 
 /// Moments.
 #[derive(Debug)]
@@ -46,6 +46,15 @@ impl Run for FastMoments {
                 }
             }
         }
+    }
+}
+
+/// Does something with each pair of values of a block.
+#[inline(always)]
+fn of_pairs((left, right): (&[f32], &[f32]), mut each: impl FnMut(usize, f32, f32)) {
+    match (left.first_chunk::<BLOCK>(), right.first_chunk::<BLOCK>()) {
+        (Some(left), Some(right)) => (0..BLOCK).for_each(|i| each(i, left[i], right[i])),
+        _ => left.iter().zip(right).enumerate().for_each(|(i, (left, right))| each(i, *left, *right)),
     }
 }
 
@@ -108,22 +117,25 @@ impl Run for FastNormSums {
         let (means, inverses) = apart(slots.values::<f32>(2), channels);
         let output = slots.reals_mut(3);
         let steps = if p.input.series == 1 { window.steps } else { 1 };
-        let (mut sums, mut products) = (vec![0.0; channels], vec![0.0; channels]);
         for t in 0..steps {
             for sample in 0..window.batch {
                 let x = &input[p.input.offset(window, t, sample)..][..p.input.elements()];
                 let of = &gradient[p.gradient.offset(window, t, sample)..][..p.input.elements()];
-                sums.fill(0.0);
-                products.fill(0.0);
-                for (x, of) in x.chunks_exact(channels).zip(of.chunks_exact(channels)) {
-                    for i in 0..channels {
-                        sums[i] += of[i];
-                        products[i] += of[i] * ((x[i] - means[i]) * inverses[i]);
-                    }
-                }
                 let to = &mut output[p.output.offset(window, t, sample)..][..2 * channels];
-                for ((to, sum), product) in to.as_chunks_mut::<2>().0.iter_mut().zip(&sums).zip(&products) {
-                    *to = [*sum, *product];
+                for first in (0..channels).step_by(BLOCK) {
+                    let (mut sums, mut products) = ([0.0; BLOCK], [0.0; BLOCK]);
+                    let (mut mean, mut inverse) = ([0.0; BLOCK], [0.0; BLOCK]);
+                    of_pairs((&means[first..], &inverses[first..]), |i, m, s| (mean[i], inverse[i]) = (m, s));
+                    for (x, of) in x.chunks_exact(channels).zip(of.chunks_exact(channels)) {
+                        of_pairs((&x[first..], &of[first..]), |i, x, of| {
+                            sums[i] += of;
+                            products[i] += of * ((x - mean[i]) * inverse[i]);
+                        });
+                    }
+                    let to = to[2 * first..].as_chunks_mut::<2>().0.iter_mut();
+                    for ((to, sum), product) in to.zip(&sums).zip(&products) {
+                        *to = [*sum, *product];
+                    }
                 }
             }
         }
