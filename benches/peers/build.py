@@ -69,6 +69,8 @@ class TorchNet(nn.Module):
         super().__init__()
         self.net, self.peer, self.mode = net, peer, mode
         self.populations: list[nn.Module] = []
+        # Parameters that the peer's scale is in.
+        self.scaled: list[nn.Parameter] = []
         self.arrays = net_weights(net)
         self.training_step = training
         self.layers = self._block(net.ops)
@@ -108,6 +110,7 @@ class TorchNet(nn.Module):
                     # In training a batch norm finds its own factors.
                     plain = self.training_step and isinstance(pending[-1], nn.BatchNorm2d)
                     pending[-1].weight.mul_((1.0 if plain else op.gain) * self.peer.scale(TAU))
+                self.scaled += pending[-1].parameters()
                 flush()
                 out.append(self.peer.step(TAU) if self.mode.loop else self.peer.multi(TAU))
                 self.populations.append(out[-1])

@@ -13,6 +13,8 @@ from build import Mode, TorchNet, captured, compiled, modes, training_modes
 from contract import TAU, currents, fan_out_synapses, hash_u32, make_net, spike_gradient, uniform, unit, weight
 
 FRAMES = 64
+# Of Adam.
+LR = 1e-3
 
 
 @dataclass
@@ -73,6 +75,15 @@ def _network(peers: dict[str, Any], workload: str, batch: int, device: str) -> l
     return _all(peers, lambda name: modes(name, net, cuda), prepare)
 
 
+def parameters(model: TorchNet, scale: float) -> list[dict[str, Any]]:
+    """What Adam learns. A step is as large whatever the gradients are, so it grows with the scale that weights have."""
+    if scale == 1.0:
+        return [{"params": list(model.parameters())}]
+    scaled = {id(parameter) for parameter in model.scaled}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in scaled]
+    return [{"params": others}, {"params": model.scaled, "lr": LR * scale}]
+
+
 def _training(peers: dict[str, Any], workload: str, batch: int, device: str) -> list[Candidate]:
     """A step: forward, loss of the time-averaged output, backward, Adam. The scores are the losses of the first two."""
     net, cuda = make_net(workload), device == "cuda"
@@ -84,7 +95,7 @@ def _training(peers: dict[str, Any], workload: str, batch: int, device: str) -> 
         with torch.enable_grad():
             model = TorchNet(net, peer, mode, training=True).to(device)
         call = compiled(model, cuda, training=True) if mode.compile else model
-        optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+        optimiser = torch.optim.Adam(parameters(model, peer.scale(TAU)), lr=LR, fused=True)
 
         def step(_: int) -> torch.Tensor:
             with torch.enable_grad():
