@@ -17,6 +17,7 @@ mod linear;
 mod membrane;
 mod meter;
 mod neuron;
+mod places;
 mod pool;
 mod prefetch;
 mod products;

@@ -3,32 +3,14 @@
 //! The list of a cell is made once, and used under every tap and for every block of outputs. Where a chunk of rows is
 //! more than one unit of a cell (few channels), lists of units are joined for each output cell.
 
+use super::super::places::PLACES;
 use super::layout::Layout;
 use super::tile::{Tile, under};
 use crate::kernel::Window;
 use crate::kernel::conv::Geometry;
 
-/// The places of the bits of a byte, lowest first, one in each byte.
-const PLACES: [u64; 256] = places();
 /// Entries that are copied at once, whether there are so many or not.
 const COPIED: usize = 16;
-
-const fn places() -> [u64; 256] {
-    let mut all = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut bit, mut at) = (0, 0);
-        while bit < 8 {
-            if byte >> bit & 1 == 1 {
-                all[byte] |= bit << (8 * at);
-                at += 1;
-            }
-            bit += 1;
-        }
-        byte += 1;
-    }
-    all
-}
 
 /// Lists one after the other.
 #[derive(Debug, Default)]
@@ -61,7 +43,8 @@ impl Lists {
     fn push(&mut self, bits: u32, row: usize) {
         for (i, byte) in bits.to_le_bytes().into_iter().enumerate() {
             // No byte of the sum is above 255: rows of a chunk are at most 256.
-            let rows = PLACES[usize::from(byte)].wrapping_add(((row + 8 * i) as u8 as u64) * 0x0101_0101_0101_0101);
+            let places = u64::from_le_bytes(PLACES[usize::from(byte)]);
+            let rows = places.wrapping_add(((row + 8 * i) as u8 as u64) * 0x0101_0101_0101_0101);
             if let Some(to) = self.entries[self.used..].first_chunk_mut::<8>() {
                 *to = rows.to_le_bytes();
             }

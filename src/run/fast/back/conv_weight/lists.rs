@@ -3,26 +3,7 @@
 use std::ops::Range;
 
 use crate::kernel::Edge;
-
-/// The places of the bits of a byte, lowest first.
-const PLACES: [[u16; 8]; 256] = places();
-
-const fn places() -> [[u16; 8]; 256] {
-    let mut all = [[0; 8]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut bit, mut at) = (0, 0);
-        while bit < 8 {
-            if byte >> bit & 1 == 1 {
-                all[byte][at] = bit;
-                at += 1;
-            }
-            bit += 1;
-        }
-        byte += 1;
-    }
-    all
-}
+use crate::run::fast::places::PLACES;
 
 /// Cells and values of 32 channels.
 pub(super) struct Lists {
@@ -89,7 +70,7 @@ impl Lists {
             let used = &mut self.counts[channel];
             for (i, byte) in words[channel].to_le_bytes().into_iter().enumerate() {
                 if let Some(to) = own[*used..].first_chunk_mut::<8>() {
-                    *to = PLACES[usize::from(byte)].map(|place| (first + 8 * i) as u16 + place);
+                    *to = PLACES[usize::from(byte)].map(|place| (first + 8 * i) as u16 + u16::from(place));
                 }
                 *used += byte.count_ones() as usize;
             }
