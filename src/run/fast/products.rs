@@ -4,6 +4,7 @@
 use pulp::Simd;
 
 use super::BLOCK;
+use super::sums::with_constant;
 
 /// The most inputs that are multiplied at once.
 pub(super) const MOST_INPUTS: usize = 16;
@@ -28,17 +29,12 @@ pub(super) trait Terms {
 /// Adds to totals, one for an input, the sums of products of its values with rows, each rounded on its own.
 #[inline(always)]
 pub(super) fn add_products<S: Simd>(simd: S, terms: &impl Terms, totals: &mut [[f32; BLOCK]]) {
-    macro_rules! with {
-        ($vectors:literal: $($n:literal)*) => {
-            match totals.len() {
-                $($n => Products::<S, $vectors, $n>::add_to(simd, terms, totals),)*
-                _ => {}
-            }
-        };
-    }
     match inputs_at_once::<S>() {
-        MOST_INPUTS => with!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16),
-        _ => with!(2: 1 2 3 4 5 6),
+        MOST_INPUTS => with_constant!(
+            totals.len(), N => Products::<S, 1, N>::add_to(simd, terms, totals),
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+        ),
+        _ => with_constant!(totals.len(), N => Products::<S, 2, N>::add_to(simd, terms, totals), 1 2 3 4 5 6),
     }
 }
 

@@ -7,11 +7,8 @@ use super::BLOCK;
 /// The most sums that stay in registers.
 pub(super) const MOST: usize = 12;
 
-/// Evaluates an expression with a constant that is as large as a number, which is [`MOST`] at most.
-macro_rules! up_to_most {
-    ($number:expr, $name:ident => $call:expr) => {
-        up_to_most!($number, $name => $call, 1 2 3 4 5 6 7 8 9 10 11 12)
-    };
+/// Evaluates an expression with a constant that is as large as a number, which is one of some.
+macro_rules! with_constant {
     ($number:expr, $name:ident => $call:expr, $($n:literal)*) => {
         match $number {
             $($n => {
@@ -20,6 +17,14 @@ macro_rules! up_to_most {
             })*
             _ => {}
         }
+    };
+}
+pub(super) use with_constant;
+
+/// The same of numbers up to [`MOST`].
+macro_rules! up_to_most {
+    ($number:expr, $name:ident => $call:expr) => {
+        $crate::run::fast::sums::with_constant!($number, $name => $call, 1 2 3 4 5 6 7 8 9 10 11 12)
     };
 }
 pub(super) use up_to_most;
